@@ -1,0 +1,144 @@
+//! The door itself, over real sockets: what it lets through, what it refuses, and how it closes.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anteroom_listen::{Limits, Peer, serve};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+struct Door {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+async fn open(limits: Limits, tls: Option<Arc<rustls::ServerConfig>>) -> Door {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let shutdown = CancellationToken::new();
+    let task = tokio::spawn(serve(listener, tls, TellPeer, limits, shutdown.clone()));
+    Door { address, shutdown, task }
+}
+
+/// Answers with what it was told about the other end.
+#[derive(Clone)]
+struct TellPeer;
+
+impl tower_service::Service<Request<Incoming>> for TellPeer {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Infallible>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+        let peer = request.extensions().get::<Peer>().unwrap();
+        let text = format!("tls={} local={}", peer.is_tls, peer.address.ip().is_loopback());
+        std::future::ready(Ok(Response::new(Full::new(Bytes::from(text)))))
+    }
+}
+
+async fn ask(stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin), request: &str) -> String {
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+const GET: &str = "GET / HTTP/1.1\r\nhost: room.example\r\nconnection: close\r\n\r\n";
+
+#[tokio::test]
+async fn a_request_carries_who_sent_it() {
+    let door = open(Limits::default(), None).await;
+    let mut stream = TcpStream::connect(door.address).await.unwrap();
+    let answer = ask(&mut stream, GET).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.ends_with("tls=false local=true"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_encrypted_request_says_so() {
+    let (server, client) = certified();
+    let door = open(Limits::default(), Some(server)).await;
+    let stream = TcpStream::connect(door.address).await.unwrap();
+    let name = ServerName::try_from("room.example").unwrap();
+    let mut stream = tokio_rustls::TlsConnector::from(client).connect(name, stream).await.unwrap();
+    let answer = ask(&mut stream, GET).await;
+    assert!(answer.ends_with("tls=true local=true"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_head_over_the_limit_is_refused() {
+    let door = open(Limits { header_bytes: 8 * 1024, ..Limits::default() }, None).await;
+    let mut stream = TcpStream::connect(door.address).await.unwrap();
+    let request = format!("GET / HTTP/1.1\r\nhost: room.example\r\ncookie: {}\r\n\r\n", "a".repeat(9 * 1024));
+    let answer = ask(&mut stream, &request).await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_connection_over_the_limit_waits_for_its_turn() {
+    let door = open(Limits { connections: 1, ..Limits::default() }, None).await;
+    let mut first = TcpStream::connect(door.address).await.unwrap();
+    let mut second = TcpStream::connect(door.address).await.unwrap();
+    // The first is accepted first because the kernel's backlog is a line too.
+    assert!(ask(&mut first, GET).await.ends_with("local=true"));
+    drop(first);
+    assert!(ask(&mut second, GET).await.ends_with("local=true"));
+}
+
+#[tokio::test]
+async fn headers_that_never_end_close_the_connection() {
+    let limits = Limits { header_read_timeout: Duration::from_millis(50), ..Limits::default() };
+    let door = open(limits, None).await;
+    let mut stream = TcpStream::connect(door.address).await.unwrap();
+    let answer = ask(&mut stream, "GET / HTTP/1.1\r\nhost: room.example\r\n").await;
+    assert!(!answer.contains(" 200 "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_shutdown_closes_idle_connections_and_ends() {
+    let door = open(Limits::default(), None).await;
+    let mut stream = TcpStream::connect(door.address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: room.example\r\n\r\n").await.unwrap();
+    let mut first_byte = [0];
+    stream.read_exact(&mut first_byte).await.unwrap();
+    door.shutdown.cancel();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+    assert!(String::from_utf8_lossy(&rest).ends_with("local=true"));
+    door.task.await.unwrap();
+    assert!(TcpStream::connect(door.address).await.is_err());
+}
+
+fn certified() -> (Arc<rustls::ServerConfig>, Arc<rustls::ClientConfig>) {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let made = rcgen::generate_simple_self_signed(["room.example".to_owned()]).unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    let server = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    (Arc::new(server), Arc::new(client))
+}
