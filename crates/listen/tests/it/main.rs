@@ -1,5 +1,7 @@
 //! The door itself, over real sockets: what it lets through, what it refuses, and how it closes.
 
+#![allow(clippy::unwrap_used, reason = "this whole binary is a test, its helpers too")]
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
