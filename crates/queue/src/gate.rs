@@ -1,0 +1,1 @@
+//! The limit on actual redirects (I1). Knows nothing of places.

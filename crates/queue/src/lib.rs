@@ -1,0 +1,25 @@
+//! The line: who may go, and when; and how several processes agree on it.
+//!
+//! Everything about fairness and rate is decided here, and only here. The crate is pure: commands, the time and
+//! bytes come in; outcomes, bytes to keep and figures to show go out. It knows no ticket text, no MAC, no page,
+//! no store and no clock.
+//!
+//! * [`settings`]: what an operator sets for a room.
+//! * [`engine`]: one step of a room, from a state and a batch of commands to the next state and its outcomes.
+//! * [`snapshot`]: the read side, from a tag to a place, a wait, and when to ask again.
+//! * [`node`]: one process's share in a room: gathers, asks to load and to save, tries again.
+//!
+//! Inside, [`engine`] rests on `line` (virtual time and tags), `gate` (the limit on redirects) and `presence`
+//! (who has been called and did not come).
+
+pub mod command;
+pub mod engine;
+mod gate;
+mod line;
+pub mod node;
+mod presence;
+pub mod settings;
+pub mod snapshot;
+
+pub use command::{Command, Outcome, Refusal, SpentReason};
+pub use settings::Settings;

@@ -1,0 +1,1 @@
+//! Who has been called, who came, and who did not.
