@@ -1,0 +1,215 @@
+//! Names of things as types. This module knows how they are written, not what they are for.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::HEXLOWER_PERMISSIVE;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A text that is not an id of the kind that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{found:?} is not a {kind}: {rule}")]
+pub struct IdError {
+    kind: &'static str,
+    rule: &'static str,
+    found: String,
+}
+
+impl IdError {
+    fn new(kind: &'static str, rule: &'static str, found: &str) -> Self {
+        const SHOWN_CHARS: usize = 60;
+        Self { kind, rule, found: found.chars().take(SHOWN_CHARS).collect() }
+    }
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $is_valid:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// The id as it is written.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                let is_valid: fn(&str) -> bool = $is_valid;
+                if is_valid(text) { Ok(Self(text.into())) } else { Err(IdError::new($kind, $rule, text)) }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// An account's name: 1 to 50 of `a-z`, `0-9` and `-`, beginning and ending with a letter or digit
+    /// (protocol section 1). It also stands in host names and addresses, un-encoded.
+    CustomerId,
+    "customer id",
+    "1 to 50 of a-z, 0-9 and -, not beginning or ending with -",
+    |text| (1..=50).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+);
+
+text_id!(
+    /// A waiting room's name within its account: 3 to 20 of `a-z` and `0-9` (protocol section 1). Never
+    /// upper-case: official connectors loop on such ids (protocol 11-B2).
+    RoomId,
+    "waiting room id",
+    "3 to 20 of a-z and 0-9",
+    |text| (3..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+);
+
+/// A visitor's unique id in one waiting room: a UUID of version 4, random in 122 bits so that it tells
+/// nothing about when the visitor came.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QueueId([u8; 16]);
+
+impl QueueId {
+    /// Length of the written form.
+    pub const TEXT_LEN: usize = 36;
+
+    /// Makes an id of 16 random bytes, of which six bits are overwritten with the version and variant.
+    pub const fn from_random(mut bytes: [u8; 16]) -> Self {
+        bytes[6] = (bytes[6] & 0x0f) | 0x40;
+        bytes[8] = (bytes[8] & 0x3f) | 0x80;
+        Self(bytes)
+    }
+
+    /// The id as bytes, as written from left to right.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// The id whose [`as_bytes`](Self::as_bytes) these are.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl QueueId {
+    /// Whether a text has the shape of a queue id: a UUID of any version, in either letter case.
+    pub fn is_shape_of(text: &str) -> bool {
+        text.len() == Self::TEXT_LEN
+            && text.bytes().enumerate().all(|(at, byte)| match at {
+                8 | 13 | 18 | 23 => byte == b'-',
+                _ => byte.is_ascii_hexdigit(),
+            })
+    }
+}
+
+impl FromStr for QueueId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let refuse = || IdError::new("queue id", "a UUID such as 7d3f0c52-8a4e-4c0e-9e55-1f2b3c4d5e6f", text);
+        if !Self::is_shape_of(text) {
+            return Err(refuse());
+        }
+        let mut digits = [0; 32];
+        for (place, digit) in digits.iter_mut().zip(text.bytes().filter(|&byte| byte != b'-')) {
+            *place = digit;
+        }
+        let mut bytes = [0; 16];
+        HEXLOWER_PERMISSIVE.decode_mut(&digits, &mut bytes).map_err(|_| refuse())?;
+        Ok(Self(bytes))
+    }
+}
+
+impl fmt::Display for QueueId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, byte) in self.0.iter().enumerate() {
+            if matches!(at, 4 | 6 | 8 | 10) {
+                f.write_str("-")?;
+            }
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for QueueId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "QueueId({self})")
+    }
+}
+
+impl Serialize for QueueId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for QueueId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queue_id_is_written_as_it_was_read() {
+        let text = "7d3f0c52-8a4e-4c0e-9e55-1f2b3c4d5e6f";
+        assert_eq!(text.parse::<QueueId>().unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn queue_id_refuses_other_shapes() {
+        for text in ["", "7d3f0c528a4e4c0e9e551f2b3c4d5e6f", "7d3f0c52-8a4e-4c0e-9e55-1f2b3c4d5e6g", "7d3f0c52-8a4e-4c0e-9e5-51f2b3c4d5e6f", "ééééééééé-éééé"] {
+            assert!(text.parse::<QueueId>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn random_queue_id_is_of_version_4() {
+        assert_eq!(QueueId::from_random([0xff; 16]).to_string(), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    }
+
+    #[test]
+    fn room_and_customer_ids_keep_their_alphabet() {
+        assert!("spring24".parse::<RoomId>().is_ok());
+        for text in ["ab", "Spring24", "spring-24", "aaaaaaaaaaaaaaaaaaaaa", "späß"] {
+            assert!(text.parse::<RoomId>().is_err(), "{text}");
+        }
+        assert!("acme-tickets".parse::<CustomerId>().is_ok());
+        for text in ["", "-a", "a-", "Acme", "a_b"] {
+            assert!(text.parse::<CustomerId>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Numbers as the wire writes them.
+
+/// A leading integer, read as JavaScript's `parseInt` does without a radix: white space, a sign, `0x` for hex,
+/// the longest run of digits, and the rest ignored. Nothing when there are no digits. Values beyond `i64` stop at
+/// its ends.
+pub(crate) fn parse_int(text: &str) -> Option<i64> {
+    let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let (is_negative, text) = match text.as_bytes().first() {
+        Some(b'-') => (true, &text[1..]),
+        Some(b'+') => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let (radix, digits) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => (16, digits),
+        None => (10, text),
+    };
+    let end = digits.find(|c: char| !c.is_digit(radix)).unwrap_or(digits.len());
+    let run = &digits[..end];
+    if run.is_empty() {
+        return None;
+    }
+    let magnitude = i64::from_str_radix(run, radix).unwrap_or(i64::MAX);
+    Some(if is_negative { -magnitude } else { magnitude })
+}
+
+/// An unsigned number of decimal digits and nothing else.
+pub(crate) fn parse_digits(text: &str) -> Option<u64> {
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok()
+}
