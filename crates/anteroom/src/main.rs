@@ -1,1 +1,28 @@
-fn main() {}
+//! Anteroom, a self-hosted virtual waiting room: the program. It reads settings, picks parts, starts and stops
+//! them. It does not know any rule: who may pass, who is next and what is published are decided in the crates
+//! below.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the program that people run in a terminal")]
+
+mod assemble;
+mod cli;
+mod credentials;
+mod demo;
+mod failure;
+mod settings;
+mod stop;
+mod tls;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match cli::run(cli::Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("anteroom: {}", failure::chain(failure.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}

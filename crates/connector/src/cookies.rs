@@ -1,0 +1,74 @@
+//! Reads the request's cookies by name.
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+
+use anteroom_protocol::encode;
+
+use crate::view::Headers;
+
+/// Calls `visit` with each cookie of this name as it stands in the request, in its order, which is the browser's:
+/// the most specific first. Names are compared by case.
+pub(crate) fn visit<'v>(
+    headers: &'v dyn Headers,
+    name: &str,
+    visit: &mut dyn FnMut(&'v str) -> ControlFlow<()>,
+) {
+    let mut flow = ControlFlow::Continue(());
+    headers.for_each("cookie", &mut |header| {
+        for pair in header.split(';') {
+            if flow.is_break() {
+                return;
+            }
+            if let Some((found, value)) = pair.split_once('=')
+                && found.trim_ascii() == name
+            {
+                flow = visit(unquote(value.trim_ascii()));
+            }
+        }
+    });
+}
+
+/// The first cookie of this name, decoded; empty when there is none.
+pub(crate) fn first_decoded<'v>(headers: &'v dyn Headers, name: &str) -> Cow<'v, str> {
+    let mut first = "";
+    visit(headers, name, &mut |value| {
+        first = value;
+        ControlFlow::Break(())
+    });
+    encode::percent_decode(first)
+}
+
+/// An accepted cookie's value as it was written. Most writers encode it; a few do not, and their value must not be
+/// decoded (protocol section 3.7). No field of it holds an encoded `=` of its own.
+pub(crate) fn decode_accepted(value: &str) -> Cow<'_, str> {
+    if value.contains("%3D") || value.contains("%3d") {
+        encode::percent_decode(value)
+    } else {
+        Cow::Borrowed(value)
+    }
+}
+
+fn unquote(value: &str) -> &str {
+    value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_cookie_of_a_name_counts_over_several_headers() {
+        let headers = [("Cookie", "a=1; seg=\"G%6Fld\" ;b"), ("cookie", "seg=late; =; ;c=x=y")];
+        assert_eq!(first_decoded(&headers, "seg"), "Gold");
+        assert_eq!(first_decoded(&headers, "c"), "x=y");
+        assert_eq!(first_decoded(&headers, "SEG"), "");
+        assert_eq!(first_decoded(&headers, "b"), "");
+    }
+
+    #[test]
+    fn plus_is_not_a_space_and_malformed_escapes_stay() {
+        let headers = [("cookie", "a=1+1%")];
+        assert_eq!(first_decoded(&headers, "a"), "1+1%");
+    }
+}

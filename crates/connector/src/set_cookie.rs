@@ -1,0 +1,140 @@
+//! One `Set-Cookie` header: an accepted cookie being written, or being removed.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anteroom_protocol::encode;
+use anteroom_protocol::time::Timestamp;
+
+/// How long a browser keeps an accepted cookie: a day. How long it *counts* is written inside it, and is shorter
+/// (protocol section 3.6).
+pub const COOKIE_AGE_MAX: Duration = Duration::from_secs(86_400);
+
+/// A cookie to be set on whatever response goes out, a redirect included.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SetCookie {
+    /// The cookie's name.
+    pub name: Arc<str>,
+    /// The value as it is meant, not yet encoded for the wire. `None` removes the cookie.
+    pub value: Option<String>,
+    /// The `Domain` attribute, if any.
+    pub domain: Option<Arc<str>>,
+    /// Whether page scripts are kept from reading it. Off by default: the iframe client reads the issue time.
+    pub is_http_only: bool,
+    /// Whether it travels over TLS alone.
+    pub is_secure: bool,
+}
+
+impl SetCookie {
+    /// The whole value of the `Set-Cookie` header, ASCII and without control characters.
+    pub fn to_header_value(&self, now: Timestamp) -> String {
+        // A genuine cookie is some 200 bytes long, its name 50, and the attributes 120.
+        let mut header = String::with_capacity(384);
+        header.push_str(&self.name);
+        header.push('=');
+        match &self.value {
+            Some(value) => {
+                header.push_str(&encode::enc(value));
+                let expires = HttpDate(now.saturating_add(COOKIE_AGE_MAX));
+                let _ = write!(header, "; Max-Age={}; Expires={expires}", COOKIE_AGE_MAX.as_secs());
+            }
+            None => {
+                let _ = write!(header, "; Max-Age=0; Expires={}", HttpDate(Timestamp::EPOCH));
+            }
+        }
+        header.push_str("; Path=/");
+        if let Some(domain) = &self.domain {
+            header.push_str("; Domain=");
+            header.push_str(domain);
+        }
+        if self.is_http_only {
+            header.push_str("; HttpOnly");
+        }
+        if self.is_secure {
+            header.push_str("; Secure");
+        }
+        header
+    }
+}
+
+impl std::fmt::Debug for SetCookie {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let value = if self.value.is_some() { "[redacted]" } else { "[removed]" };
+        f.debug_struct("SetCookie").field("name", &self.name).field("value", &value).finish_non_exhaustive()
+    }
+}
+
+/// A moment as HTTP writes it (RFC 9110, section 5.6.7).
+struct HttpDate(Timestamp);
+
+impl std::fmt::Display for HttpDate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+        const MONTHS: [&str; 12] =
+            ["Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Jan", "Feb"];
+        // The last second of the year 9999: the header has four digits for a year.
+        const LAST_SECOND: u64 = 253_402_300_799;
+        let seconds = self.0.as_seconds().min(LAST_SECOND);
+        let (days, second_of_day) = (seconds / 86_400, seconds % 86_400);
+        let weekday = WEEKDAYS.get((days % 7) as usize).copied().unwrap_or_default();
+        // Years are counted from March, so that a leap day is the last day of its year and the months' lengths
+        // repeat: 153 days in every five months. Day 0 is 1 March of the year 0, and 400 years are 146,097 days.
+        let days = days + 719_468;
+        let (era, day_of_era) = (days / 146_097, days % 146_097);
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month + 2) / 5 + 1;
+        let year = era * 400 + year_of_era + u64::from(month >= 10);
+        let month = MONTHS.get(month as usize).copied().unwrap_or_default();
+        let (hour, minute, second) = (second_of_day / 3_600, second_of_day / 60 % 60, second_of_day % 60);
+        write!(f, "{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn date(seconds: u64) -> String {
+        HttpDate(Timestamp::from_seconds(seconds)).to_string()
+    }
+
+    #[test]
+    fn dates_are_written_as_http_writes_them() {
+        assert_eq!(date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(date(951_782_400), "Tue, 29 Feb 2000 00:00:00 GMT");
+        assert_eq!(date(1_700_086_400), "Wed, 15 Nov 2023 22:13:20 GMT");
+        assert_eq!(date(4_107_542_400), "Mon, 01 Mar 2100 00:00:00 GMT");
+        assert_eq!(date(u64::MAX), "Fri, 31 Dec 9999 23:59:59 GMT");
+    }
+
+    #[test]
+    fn a_written_cookie_is_encoded_and_lasts_a_day() {
+        let cookie = SetCookie {
+            name: "QueueITAccepted-SDFrts345E-V3_spring24".into(),
+            value: Some("EventId=spring24&Hash=0".into()),
+            domain: Some(".shop.example".into()),
+            is_http_only: true,
+            is_secure: true,
+        };
+        assert_eq!(
+            cookie.to_header_value(Timestamp::from_seconds(1_700_000_000)),
+            "QueueITAccepted-SDFrts345E-V3_spring24=EventId%3Dspring24%26Hash%3D0; Max-Age=86400; \
+             Expires=Wed, 15 Nov 2023 22:13:20 GMT; Path=/; Domain=.shop.example; HttpOnly; Secure"
+        );
+        assert!(!format!("{cookie:?}").contains("EventId"));
+    }
+
+    #[test]
+    fn a_removed_cookie_is_empty_and_long_over() {
+        let cookie =
+            SetCookie { name: "n".into(), value: None, domain: None, is_http_only: false, is_secure: false };
+        assert_eq!(
+            cookie.to_header_value(Timestamp::from_seconds(1_700_000_000)),
+            "n=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/"
+        );
+    }
+}

@@ -1,0 +1,1 @@
+//! The private service: configure, publish, and see who runs which version

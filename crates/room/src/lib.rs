@@ -1,0 +1,105 @@
+//! The public service of an installation: visitors enter here, wait, and are sent on. It makes and opens what a
+//! visitor carries (ticket, queue token), draws the waiting page, and speaks HTTP. It does not know how a place is
+//! computed (the queue does), which backend keeps it (the store does), or that operators exist.
+//!
+//! A visitor's way is told in `visitor`; every route, with its status codes, in `routes`.
+
+mod answer;
+mod cookies;
+mod pages;
+mod reply;
+mod routes;
+mod visitor;
+mod words;
+
+use std::sync::Arc;
+
+use anteroom_listen::Limits;
+use anteroom_protocol::forwarded::TrustedProxies;
+use anteroom_store::directory::Directory;
+use anteroom_store::rooms::Rooms;
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::pages::Pages;
+
+/// What the service is made of.
+pub struct RoomServiceParts {
+    /// The lines, each driven over the store.
+    pub rooms: Rooms,
+    /// Accounts and room records, in memory.
+    pub directory: Directory,
+    /// What an operator may set.
+    pub settings: RoomServiceSettings,
+}
+
+/// What an operator may set about the service.
+#[derive(Clone, Debug, Default)]
+pub struct RoomServiceSettings {
+    /// Proxies whose `X-Forwarded-Proto` is believed: a visitor who came to one of them over https gets a `Secure`
+    /// cookie. Default: none.
+    pub trusted_proxies: TrustedProxies,
+    /// What the listeners allow.
+    pub limits: Limits,
+}
+
+/// The public service. Cheap to clone; clones share everything.
+///
+/// ```no_run
+/// # async fn example(
+/// #     rooms: anteroom_store::rooms::Rooms,
+/// #     directory: anteroom_store::directory::Directory,
+/// # ) -> std::io::Result<()> {
+/// use anteroom_room::{RoomService, RoomServiceParts, RoomServiceSettings};
+///
+/// let service = RoomService::new(RoomServiceParts { rooms, directory, settings: RoomServiceSettings::default() });
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// let shutdown = tokio_util::sync::CancellationToken::new();
+/// service.serve(listener, None, shutdown).await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct RoomService {
+    shared: Arc<Shared>,
+}
+
+/// What every request may use.
+struct Shared {
+    rooms: Rooms,
+    directory: Directory,
+    pages: Pages,
+    settings: RoomServiceSettings,
+}
+
+impl RoomService {
+    /// Puts the service together. Nothing is listened on yet.
+    pub fn new(parts: RoomServiceParts) -> Self {
+        let RoomServiceParts { rooms, directory, settings } = parts;
+        Self { shared: Arc::new(Shared { rooms, directory, pages: Pages::new(), settings }) }
+    }
+
+    /// All routes, for a listener of the caller's own. Whether a visitor came over TLS is read from the
+    /// [`Peer`](anteroom_listen::Peer) in a request's extensions; without one the answer is no.
+    pub fn router(&self) -> Router {
+        routes::router(Arc::clone(&self.shared))
+    }
+
+    /// Serves on one listener in the clear and, where given, on a second one with TLS, until `shutdown` is
+    /// cancelled and the requests in flight have ended.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        tls: Option<(TcpListener, Arc<rustls::ServerConfig>)>,
+        shutdown: CancellationToken,
+    ) {
+        let limits = self.shared.settings.limits;
+        let in_clear = anteroom_listen::serve(listener, None, self.router(), limits, shutdown.clone());
+        let Some((tls_listener, config)) = tls else {
+            return in_clear.await;
+        };
+        let with_tls = anteroom_listen::serve(tls_listener, Some(config), self.router(), limits, shutdown);
+        tokio::join!(in_clear, with_tls);
+    }
+}

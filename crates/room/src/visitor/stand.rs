@@ -1,0 +1,76 @@
+//! Where a ticket's holder stands. Asking touches memory only, until it is the visitor's turn (I7): then the room is
+//! asked to let them in, and every later answer within the queue token's validity is that same admission again.
+
+use std::time::Duration;
+
+use anteroom_protocol::ticket::Ticket;
+use anteroom_protocol::time::Timestamp;
+use anteroom_queue::snapshot::Standing;
+use anteroom_queue::{Command, Outcome, SpentReason};
+use anteroom_store::rooms::RoomHandle;
+
+use super::trouble::Trouble;
+
+/// Where the holder of a ticket stands, and all there is to tell.
+pub(crate) enum Stand {
+    /// In line.
+    Waiting { ahead: Option<u64>, expected_wait: Option<Duration>, ask_again_after: Duration },
+    /// In line, and the line was stopped with a message.
+    Paused { ahead: u64, message: String, ask_again_after: Duration },
+    /// Let in.
+    Admitted(Admission),
+    /// The ticket gives nothing any more.
+    Spent(SpentReason),
+}
+
+/// That a visitor was let in. The queue token is made of it alone, so a repeated answer carries the same bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Admission {
+    /// Until when the queue token may be used.
+    pub(crate) token_expires_at: Timestamp,
+}
+
+/// Rounds of looking and asking before a visitor is told to come back: the line moves while we look, but two answers
+/// that contradict each other more often than this are not going to agree.
+const ROUNDS_MAX: usize = 3;
+
+/// When to come back after such a disagreement.
+const ASK_AGAIN_AFTER_DISAGREEMENT: Duration = Duration::from_secs(1);
+
+/// Finds out where the holder of a ticket stands, and lets them in if it is their turn.
+pub(crate) async fn stand(room: &RoomHandle, ticket: &Ticket) -> Result<Stand, Trouble> {
+    let Ticket { queue_id, tag, epoch, .. } = *ticket;
+    for _ in 0..ROUNDS_MAX {
+        let snapshot = room.snapshot();
+        match snapshot.standing(tag, epoch, room.now()) {
+            Standing::Waiting { ahead, expected_wait, ask_again_after } => {
+                return Ok(Stand::Waiting { ahead: Some(ahead), expected_wait, ask_again_after });
+            }
+            Standing::Paused { ahead, message, ask_again_after } => {
+                return Ok(Stand::Paused { ahead, message, ask_again_after });
+            }
+            Standing::Spent(reason) => return Ok(Stand::Spent(reason)),
+            // A genuine ticket of a place the room does not remember giving: the room is told (I3).
+            Standing::Ahead => match room.submit(Command::Present { tag, epoch }).await? {
+                Outcome::Spent(reason) => return Ok(Stand::Spent(reason)),
+                Outcome::Refused(refusal) => return Err(Trouble::Refused(refusal)),
+                _ => {}
+            },
+            Standing::Admissible => match room.submit(Command::Claim { queue_id, tag, epoch }).await? {
+                Outcome::Admitted { at } => {
+                    let token_expires_at = at.saturating_add(snapshot.settings().token_validity());
+                    return Ok(Stand::Admitted(Admission { token_expires_at }));
+                }
+                Outcome::Held { ask_again_after } => {
+                    let expected_wait = Some(ask_again_after);
+                    return Ok(Stand::Waiting { ahead: Some(0), expected_wait, ask_again_after });
+                }
+                Outcome::Spent(reason) => return Ok(Stand::Spent(reason)),
+                Outcome::Refused(refusal) => return Err(Trouble::Refused(refusal)),
+                // The room has just been paused or slowed down: the next snapshot says so.
+                _ => {}
+            },
+        }
+    }
+    Ok(Stand::Waiting { ahead: None, expected_wait: None, ask_again_after: ASK_AGAIN_AFTER_DISAGREEMENT })
+}

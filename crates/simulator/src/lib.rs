@@ -1,0 +1,1 @@
+//! A whole waiting room under one seed, in virtual time, with its invariants checked

@@ -1,0 +1,185 @@
+//! Documents in one SQLite file, for an installation on one machine: no server to install, safe against crashes
+//! and loss of power.
+//!
+//! The file is `anteroom.db` in the data directory, in WAL mode with `synchronous=FULL`. One thread writes: it
+//! takes whatever saves came while the last ones were being synced and makes them durable together, so that the
+//! cost of a sync is shared, while each save keeps its own verdict. Another thread reads. Several processes of
+//! one machine may share the directory: a save compares and sets inside SQLite's write lock, and each process
+//! looks for the others' saves 20 times a second. A directory on a network file system will not do, because WAL
+//! needs shared memory.
+
+mod error;
+mod reader;
+mod schema;
+mod watchers;
+mod writer;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use anteroom_protocol::time::Timestamp;
+use tokio::sync::{oneshot, watch};
+
+pub use self::error::OpenError;
+use self::reader::{Load, Reader};
+use self::schema::Opened;
+use self::watchers::Watchers;
+use self::writer::{Save, Writer};
+use crate::backend::{
+    Backend, BackendError, BoxFuture, Key, Loaded, Saved, Write, check_keys, check_writes,
+};
+use crate::clock::Clock;
+
+/// Name of the database within the data directory.
+pub const FILE_NAME: &str = "anteroom.db";
+/// Most saves that wait for the writer. At a thousand syncs a second and one save per room and sync, far more
+/// than a machine has rooms; beyond it, waiting longer would only hide that the disk is too slow.
+pub const SAVES_WAITING_MAX: usize = 4_096;
+/// Most loads that wait for the reader.
+pub const LOADS_WAITING_MAX: usize = 4_096;
+
+/// Opens the store in this data directory, or makes both when they are not there.
+///
+/// Blocks for some milliseconds; when the file is large or another process is busy with it, longer.
+pub fn open(directory: &Path) -> Result<Embedded, OpenError> {
+    open_with(directory, Options::default())
+}
+
+#[derive(Default)]
+struct Options {
+    /// As if the disk had room for so many pages only.
+    pages_max: Option<u32>,
+}
+
+fn open_with(directory: &Path, options: Options) -> Result<Embedded, OpenError> {
+    let path = schema::prepare_directory(directory)?;
+    let Opened { connection, newest, clock_mark } = schema::open_for_writing(&path)?;
+    if let Some(pages) = options.pages_max {
+        connection.pragma_update(None, "max_page_count", pages).map_err(|cause| OpenError::from_sqlite(&path, cause))?;
+    }
+    let reading = schema::open_for_reading(&path)?;
+
+    let clock = Arc::new(Clock::start(clock_mark));
+    let ahead = clock.ahead();
+    if ahead.as_secs() > 0 {
+        tracing::warn!(
+            path = %path.display(),
+            seconds = ahead.as_secs(),
+            "the store has seen later moments than this machine's clock shows, and goes on from there; check the clock"
+        );
+    }
+    let watchers = Arc::new(Watchers::default());
+    let (saves, saves_to_do) = sync_channel(SAVES_WAITING_MAX);
+    let (loads, loads_to_do) = sync_channel(LOADS_WAITING_MAX);
+    let writer = Writer::new(path.clone(), connection, clock.clone(), watchers.clone(), newest);
+    let reader = Reader::new(path.clone(), reading, clock.clone());
+    let threads = vec![
+        spawn(&path, "anteroom-writer", move || writer.run(&saves_to_do))?,
+        spawn(&path, "anteroom-reader", move || reader.run(&loads_to_do))?,
+    ];
+    let channels = Some(Channels { saves, loads });
+    Ok(Embedded { inner: Arc::new(Inner { path, clock, watchers, channels, threads }) })
+}
+
+fn spawn(path: &Path, name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
+    let thread = thread::Builder::new().name(name.to_owned());
+    thread.spawn(run).map_err(|source| OpenError::Thread { path: path.to_owned(), source })
+}
+
+/// The store in one SQLite file. Clones share it; when the last one is dropped, the saves that still wait are
+/// made and the file is closed, which may block for as long as that takes.
+#[derive(Clone)]
+pub struct Embedded {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    clock: Arc<Clock>,
+    watchers: Arc<Watchers>,
+    /// Always there until the last owner is gone; the threads end when it is taken.
+    channels: Option<Channels>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Channels {
+    saves: SyncSender<Save>,
+    loads: SyncSender<Load>,
+}
+
+impl Embedded {
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    fn place(&self) -> String {
+        self.inner.path.display().to_string()
+    }
+
+    async fn ask<Q, A>(
+        &self,
+        queue: Option<&SyncSender<Q>>,
+        waiting_max: usize,
+        question: impl FnOnce(oneshot::Sender<Result<A, BackendError>>) -> Q,
+    ) -> Result<A, BackendError> {
+        let closed = || BackendError::Closed { place: self.place() };
+        let (reply, answer) = oneshot::channel();
+        match queue.ok_or_else(closed)?.try_send(question(reply)) {
+            Ok(()) => answer.await.unwrap_or_else(|_| Err(closed())),
+            Err(TrySendError::Full(_)) => Err(BackendError::Behind { place: self.place(), waiting: waiting_max }),
+            Err(TrySendError::Disconnected(_)) => Err(closed()),
+        }
+    }
+}
+
+impl Backend for Embedded {
+    fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Loaded, BackendError>> {
+        Box::pin(async move {
+            check_keys(&keys)?;
+            let queue = self.inner.channels.as_ref().map(|channels| &channels.loads);
+            self.ask(queue, LOADS_WAITING_MAX, |reply| Load { keys, reply }).await
+        })
+    }
+
+    fn save(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<Saved, BackendError>> {
+        Box::pin(async move {
+            check_writes(&writes)?;
+            let queue = self.inner.channels.as_ref().map(|channels| &channels.saves);
+            self.ask(queue, SAVES_WAITING_MAX, |reply| Save { writes, reply }).await
+        })
+    }
+
+    fn watch(&self, segment: &str) -> watch::Receiver<u64> {
+        self.inner.watchers.watch(segment)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+}
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Embedded").field("path", &self.inner.path).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Without senders the threads finish what waits and end. They are waited for, so that whoever drops
+        // the last owner may remove the directory.
+        self.channels = None;
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!(path = %self.path.display(), "a thread of the store ended by a panic");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,16 @@
+//! What is kept: typed records and room states over a small contract of versioned documents.
+//!
+//! * [`backend`]: the contract, as a trait.
+//! * [`embedded`]: the backend for one machine, in one file. [`documents`]: the same contract as a plain value.
+//! * [`conformance`]: the suite that every backend passes.
+//! * [`records`]: accounts, rooms, drafts, versions, sessions and the audit log, as types.
+//! * [`master_key`]: what secrets are sealed with at rest.
+//!
+//! The crate knows no HTTP, not who asks, and no rule of the line.
+
+pub mod backend;
+mod clock;
+pub mod conformance;
+pub mod documents;
+pub mod embedded;
+pub mod master_key;
