@@ -208,7 +208,7 @@ impl Headers for RequestHeaders<'_> {
         self.headers.get(name).map(|value| self.text(value))
     }
 
-    fn for_each(&self, name: &str, each: &mut dyn FnMut(&str)) {
+    fn for_each<'a>(&'a self, name: &str, each: &mut dyn FnMut(&'a str)) {
         for value in self.headers.get_all(name) {
             each(self.text(value));
         }

@@ -2,7 +2,7 @@
 //! protected addresses pass through the waiting room first.
 //!
 //! ```no_run
-//! use anteroom_tower::{Connector, ConnectorSettings, Fallback, Secret, Settings};
+//! use anteroom_tower::{Connector, ConnectorSettings, Fallback, Secret, Settings, TrustedProxies};
 //! # use anteroom_tower::StartError;
 //!
 //! # async fn start<S>(site: S) -> Result<(), StartError> {
@@ -20,7 +20,7 @@
 //!     platform_authorities: Vec::new(),
 //!     keep_file: Some("/var/lib/shop/integration-config.json".into()),
 //!     public_origin: Some("https://shop.example".into()),
-//!     trusted_proxies: Vec::new(),
+//!     trusted_proxies: TrustedProxies::default(),
 //! })?;
 //! let protected = tower_layer::Layer::layer(&connector.layer(), site);
 //! # let _ = protected;
@@ -32,7 +32,6 @@
 //! the policy current. This crate moves bytes and reads the clock; it does not know what a trigger, a MAC or a
 //! place in a line is.
 
-mod address_range;
 mod body;
 mod clock;
 mod connector;
@@ -50,9 +49,9 @@ mod viewpoint;
 
 pub use anteroom_connector::refresh::Source;
 pub use anteroom_connector::settings::{Fallback, Settings};
+pub use anteroom_protocol::forwarded::TrustedProxies;
 pub use anteroom_protocol::secret::Secret;
 
-pub use crate::address_range::{AddressRange, AddressRangeError};
 pub use crate::body::ConnectorBody;
 pub use crate::connector::Connector;
 pub use crate::future::ResponseFuture;

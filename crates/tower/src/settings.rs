@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 
 use anteroom_connector::settings::Settings;
+use anteroom_protocol::forwarded::TrustedProxies;
 use anteroom_protocol::id::IdError;
 use anteroom_protocol::secret::Secret;
 use http::HeaderValue;
 use http::uri::{Authority, Scheme, Uri};
 use rustls_pki_types::CertificateDer;
-
-use crate::address_range::AddressRange;
 
 /// Everything a connector needs to be told.
 #[derive(Clone, Debug)]
@@ -36,7 +35,7 @@ pub struct ConnectorSettings {
     /// then cannot be dodged with a made-up `Host`.
     pub public_origin: Option<String>,
     /// Proxies in front of the site whose `X-Forwarded-…` headers are believed. Default: none.
-    pub trusted_proxies: Vec<AddressRange>,
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// Why a connector did not start. Each of these is for whoever wrote the settings.

@@ -5,13 +5,13 @@
 //! nearest proxy appends.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
+use anteroom_protocol::forwarded::TrustedProxies;
 use http::header::{HOST, HeaderMap, HeaderName};
 use http::uri::{Authority, Scheme};
 use http::{Request, Uri};
 
-use crate::address_range::AddressRange;
 use crate::settings::{Origin, is_plain_host};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -41,25 +41,16 @@ pub(crate) struct BadHost;
 #[derive(Clone, Debug)]
 pub(crate) struct Viewpoint {
     pub(crate) public_origin: Option<Origin>,
-    pub(crate) trusted_proxies: Vec<AddressRange>,
+    pub(crate) trusted_proxies: TrustedProxies,
 }
 
 impl Viewpoint {
-    fn is_trusted(&self, ip: IpAddr) -> bool {
-        self.trusted_proxies.iter().any(|range| range.contains(ip))
-    }
-
     /// The visitor's address: the nearest one that is not a trusted proxy's.
     pub(crate) fn client_ip<B>(&self, request: &Request<B>) -> Option<IpAddr> {
-        let mut nearest = request.extensions().get::<ClientAddress>()?.ip.to_canonical();
-        let lines = request.headers().get_all(FORWARDED_FOR).iter().rev();
-        let mut hops = lines.flat_map(|line| line.as_bytes().rsplit(|&byte| byte == b','));
-        while self.is_trusted(nearest) {
-            // What cannot be read was handed on by a trusted proxy, whose own address is the last certain one.
-            let Some(ip) = hops.next().and_then(parse_hop) else { break };
-            nearest = ip;
-        }
-        Some(nearest)
+        let peer = request.extensions().get::<ClientAddress>()?.ip;
+        // A line that is no text stands for a hop that cannot be read, at which the walk ends.
+        let lines = request.headers().get_all(FORWARDED_FOR).iter();
+        Some(self.trusted_proxies.client_ip(peer, lines.map(|line| line.to_str().unwrap_or_default())))
     }
 
     /// The absolute address that was asked for, as the browser wrote it.
@@ -73,7 +64,7 @@ impl Viewpoint {
 
     fn origin_of<B>(&self, request: &Request<B>) -> Result<Origin, BadHost> {
         let client = request.extensions().get::<ClientAddress>();
-        let is_from_proxy = client.is_some_and(|client| self.is_trusted(client.ip));
+        let is_from_proxy = client.is_some_and(|client| self.trusted_proxies.trusts(client.ip));
         let forwarded = |name| if is_from_proxy { last_item(request.headers(), name) } else { None };
         let scheme = match forwarded(&FORWARDED_PROTO) {
             Some(text) if text.eq_ignore_ascii_case("https") => Scheme::HTTPS,
@@ -134,23 +125,12 @@ fn last_item<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     line.rsplit(',').next().map(str::trim).filter(|item| !item.is_empty())
 }
 
-/// One entry of `X-Forwarded-For`. Some proxies add the port, some put IPv6 into brackets.
-fn parse_hop(bytes: &[u8]) -> Option<IpAddr> {
-    let text = std::str::from_utf8(bytes).ok()?.trim();
-    let ip = text
-        .parse::<IpAddr>()
-        .or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()))
-        .or_else(|_| text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>())
-        .ok()?;
-    Some(ip.to_canonical())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn viewpoint(trusted: &[&str]) -> Viewpoint {
-        let trusted_proxies = trusted.iter().map(|text| text.parse().unwrap()).collect();
+        let trusted_proxies = TrustedProxies::parse(trusted).unwrap();
         Viewpoint { public_origin: None, trusted_proxies }
     }
 
@@ -201,7 +181,7 @@ mod tests {
 
     #[test]
     fn public_origin_overrules_what_the_request_says() {
-        let fixed = Viewpoint { public_origin: Origin::parse("https://shop.example"), trusted_proxies: Vec::new() };
+        let fixed = Viewpoint { public_origin: Origin::parse("https://shop.example"), trusted_proxies: TrustedProxies::default() };
         for headers in [&[("host", "evil.example")][..], &[("host", "a/b?c")], &[("host", "a"), ("host", "b")], &[]] {
             let url = fixed.public_url(&request("/tickets", None, headers));
             assert_eq!(url.as_deref(), Ok("https://shop.example/tickets"), "{headers:?}");
