@@ -29,6 +29,9 @@ pub(crate) enum TaskError {
     /// A check of our own found faults.
     #[error("{count} fault(s) found by {check}:\n{faults}")]
     Faults { check: &'static str, count: usize, faults: String },
+    /// The simulator saw something happen that must never happen.
+    #[error("an invariant broke in a simulated world\n  {advice}")]
+    BrokenInvariant { advice: String },
 }
 
 /// The cargo that started us, or the one on the path.

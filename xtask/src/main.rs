@@ -10,6 +10,7 @@ mod setup;
 mod simulate;
 mod structure;
 mod tally;
+mod tidy;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,12 +39,12 @@ enum Task {
         #[arg(long)]
         no_install: bool,
     },
-    /// Compares the arrows between the crates with the intended ones.
+    /// Compares the arrows between the crates with the intended ones, and each file with what a file must be.
     Structure,
     /// Runs whole waiting rooms in virtual time, one world per seed, and checks the invariants.
     Simulate {
         /// How many seeds, each a world of its own.
-        #[arg(long, default_value_t = simulate::SEEDS_DEFAULT)]
+        #[arg(long, default_value_t = simulate::SEEDS_DEFAULT, value_parser = clap::value_parser!(u64).range(1..))]
         seeds: u64,
         /// The first seed.
         #[arg(long, default_value_t = simulate::START_DEFAULT)]

@@ -53,10 +53,6 @@ pub(crate) fn run(root: &Path, mode: Mode) -> Result<(), TaskError> {
         println!("everything is there: rustfmt, clippy, Node.js, npm packages, browser, cargo-deny");
         return Ok(());
     }
-    println!("missing on this machine:");
-    for one in &missing {
-        println!("  {}\n      {}", one.what, remedy_text(&one.remedy));
-    }
     // What only a person can do comes first: there is no use in installing half.
     let stops: Vec<&Missing> = missing
         .iter()
@@ -69,6 +65,7 @@ pub(crate) fn run(root: &Path, mode: Mode) -> Result<(), TaskError> {
         return Err(TaskError::Missing { missing: lines.join("\n"), advice });
     }
     for one in &missing {
+        println!("missing: {}; doing: {}", one.what, remedy_text(&one.remedy));
         match &one.remedy {
             Remedy::Debian => install_debian(root)?,
             Remedy::Npm => command::run(

@@ -11,6 +11,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::command::{self, TaskError, cargo};
+use crate::tidy;
 
 /// What one of our packages may name among the others, in any kind of dependency.
 struct Rule {
@@ -100,8 +101,17 @@ pub(crate) fn run(root: &Path) -> Result<(), TaskError> {
         }
     }
     faults.extend(lint_faults(root, &packages)?);
+    let folders: Vec<_> = packages
+        .values()
+        .filter_map(|package| Path::new(&package.manifest).parent())
+        .map(Path::to_owned)
+        .collect();
+    faults.extend(tidy::faults(root, &folders)?);
     if faults.is_empty() {
-        println!("{} crates, and no arrow that is not in the table", packages.len());
+        println!(
+            "{} crates, no arrow that is not in the table, and every file is as it should be",
+            packages.len()
+        );
         return Ok(());
     }
     let mut text = String::new();
@@ -110,7 +120,8 @@ pub(crate) fn run(root: &Path) -> Result<(), TaskError> {
         let _ = writeln!(text, "  - {fault}");
     }
     text.push_str(
-        "  A new arrow is a change of the design: ARCHITECTURE.md first, then xtask/src/structure.rs.",
+        "  A new arrow is a change of the design: ARCHITECTURE.md first, then xtask/src/structure.rs. \
+         What a file must be stands in xtask/src/tidy.rs.",
     );
     Err(TaskError::Faults { check: "the structure check", count: faults.len(), faults: text })
 }
