@@ -305,7 +305,12 @@ mod tests {
 
     #[test]
     fn keys_that_are_none_are_refused() {
-        for key in [Key::new("", "a"), Key::new("a", ""), Key::new("a/b", "c"), Key::new("a", "x".repeat(KEY_BYTES_MAX))] {
+        for key in [
+            Key::new("", "a"),
+            Key::new("a", ""),
+            Key::new("a/b", "c"),
+            Key::new("a", "x".repeat(KEY_BYTES_MAX)),
+        ] {
             assert!(check_keys(std::slice::from_ref(&key)).is_err(), "{key}");
         }
         assert!(check_keys(&[Key::new("a", "x".repeat(KEY_BYTES_MAX - 2))]).is_ok());

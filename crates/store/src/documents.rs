@@ -50,7 +50,8 @@ impl Documents {
     /// Makes all of these writes or none.
     pub fn save(&mut self, writes: &[Write], now: Timestamp) -> Result<Saved, BackendError> {
         check_writes(writes)?;
-        let is_current = |write: &Write| self.kept.get(&write.key).map(|kept| kept.document.version) == write.expected;
+        let is_current =
+            |write: &Write| self.kept.get(&write.key).map(|kept| kept.document.version) == write.expected;
         if !writes.iter().all(is_current) {
             let current = writes.iter().map(|write| self.get(&write.key)).collect();
             return Ok(Saved::Refused { current, now });

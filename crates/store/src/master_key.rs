@@ -79,7 +79,9 @@ impl MasterKey {
         match fs::read_to_string(&path) {
             Ok(text) => Self::parse(&path, &text),
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Self::create(&path),
-            Err(cause) if cause.kind() == io::ErrorKind::InvalidData => Err(MasterKeyError::Malformed { path }),
+            Err(cause) if cause.kind() == io::ErrorKind::InvalidData => {
+                Err(MasterKeyError::Malformed { path })
+            }
             Err(source) => Err(MasterKeyError::Unreadable { path, source }),
         }
     }

@@ -28,9 +28,7 @@ use self::reader::{Load, Reader};
 use self::schema::Opened;
 use self::watchers::Watchers;
 use self::writer::{Save, Writer};
-use crate::backend::{
-    Backend, BackendError, BoxFuture, Key, Loaded, Saved, Write, check_keys, check_writes,
-};
+use crate::backend::{Backend, BackendError, BoxFuture, Key, Loaded, Saved, Write, check_keys, check_writes};
 use crate::clock::Clock;
 
 /// Name of the database within the data directory.
@@ -58,7 +56,9 @@ fn open_with(directory: &Path, options: Options) -> Result<Embedded, OpenError> 
     let path = schema::prepare_directory(directory)?;
     let Opened { connection, newest, clock_mark } = schema::open_for_writing(&path)?;
     if let Some(pages) = options.pages_max {
-        connection.pragma_update(None, "max_page_count", pages).map_err(|cause| OpenError::from_sqlite(&path, cause))?;
+        connection
+            .pragma_update(None, "max_page_count", pages)
+            .map_err(|cause| OpenError::from_sqlite(&path, cause))?;
     }
     let reading = schema::open_for_reading(&path)?;
 
@@ -130,7 +130,9 @@ impl Embedded {
         let (reply, answer) = oneshot::channel();
         match queue.ok_or_else(closed)?.try_send(question(reply)) {
             Ok(()) => answer.await.unwrap_or_else(|_| Err(closed())),
-            Err(TrySendError::Full(_)) => Err(BackendError::Behind { place: self.place(), waiting: waiting_max }),
+            Err(TrySendError::Full(_)) => {
+                Err(BackendError::Behind { place: self.place(), waiting: waiting_max })
+            }
             Err(TrySendError::Disconnected(_)) => Err(closed()),
         }
     }
@@ -180,6 +182,3 @@ impl Drop for Inner {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -34,7 +34,8 @@ impl Reader {
     /// Serves loads until nobody can send one any more.
     pub(super) fn run(self, waiting: &Receiver<Load>) {
         while let Ok(first) = waiting.recv() {
-            let loads: Vec<Load> = std::iter::once(first).chain(waiting.try_iter()).take(LOADS_TOGETHER_MAX).collect();
+            let loads: Vec<Load> =
+                std::iter::once(first).chain(waiting.try_iter()).take(LOADS_TOGETHER_MAX).collect();
             self.serve(loads);
         }
     }
@@ -43,7 +44,7 @@ impl Reader {
         // The view begins with the first statement in it, and so after every load in it was asked for.
         let view = self.connection.unchecked_transaction();
         for Load { keys, reply } in loads {
-            let answer = match &view {
+            let answer: rusqlite::Result<Vec<_>> = match &view {
                 Ok(view) => keys.iter().map(|key| document(view, key)).collect(),
                 Err(_) => keys.iter().map(|key| document(&self.connection, key)).collect(),
             };

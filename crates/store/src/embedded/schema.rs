@@ -61,7 +61,9 @@ pub(super) struct Opened {
 pub(super) fn prepare_directory(directory: &Path) -> Result<PathBuf, OpenError> {
     let path = directory.to_owned();
     let refuse = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => OpenError::NotADirectory { path: path.clone() },
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            OpenError::NotADirectory { path: path.clone() }
+        }
         _ => OpenError::NotWritable { path: path.clone(), source },
     };
     if directory.exists() && !directory.is_dir() {
@@ -104,7 +106,9 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Opened, OpenError> {
 
 pub(super) fn open_for_reading(path: &Path) -> Result<Connection, OpenError> {
     let connection = connect(path).map_err(|cause| OpenError::from_sqlite(path, cause))?;
-    connection.pragma_update(None, "query_only", true).map_err(|cause| OpenError::from_sqlite(path, cause))?;
+    connection
+        .pragma_update(None, "query_only", true)
+        .map_err(|cause| OpenError::from_sqlite(path, cause))?;
     Ok(connection)
 }
 
@@ -116,7 +120,7 @@ pub(super) fn progress(connection: &Connection) -> rusqlite::Result<(Version, Ti
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_handler(Some(wait_for_lock))?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)

@@ -222,7 +222,8 @@ fn judge(
     for write in writes {
         let found = statement.query_one([write.key.as_str()], |row| row.get(0).map(Version)).optional()?;
         if found != write.expected {
-            let current = writes.iter().map(|write| document(transaction, &write.key)).collect::<Result<_, _>>()?;
+            let current =
+                writes.iter().map(|write| document(transaction, &write.key)).collect::<Result<_, _>>()?;
             return Ok(Verdict::Refused(Saved::Refused { current, now }));
         }
     }
@@ -238,7 +239,12 @@ fn judge(
     Ok(Verdict::Done(version))
 }
 
-fn apply(transaction: &Transaction<'_>, write: &Write, version: Version, now: Timestamp) -> rusqlite::Result<()> {
+fn apply(
+    transaction: &Transaction<'_>,
+    write: &Write,
+    version: Version,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
     let key = write.key.as_str();
     if write.expires_at.is_some_and(|moment| moment <= now) {
         transaction.prepare_cached("DELETE FROM documents WHERE key = ?1")?.execute([key])?;

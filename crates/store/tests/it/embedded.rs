@@ -1,0 +1,141 @@
+//! The embedded store: what it keeps, whom it shares a directory with, and what it says when it cannot.
+
+use std::fs;
+use std::path::Path;
+
+use anteroom_store::backend::{Backend, BackendError, Document, Key, Saved, Version, Write};
+use anteroom_store::embedded::{self, Embedded, FILE_NAME, OpenError};
+use tempfile::tempdir;
+
+async fn put(
+    store: &Embedded,
+    name: &str,
+    expected: Option<Version>,
+    bytes: &[u8],
+) -> Result<Saved, BackendError> {
+    let write = Write { key: Key::new("room", name), expected, bytes: bytes.to_vec(), expires_at: None };
+    store.save(vec![write]).await
+}
+
+async fn done(store: &Embedded, name: &str, expected: Option<Version>, bytes: &[u8]) -> Version {
+    match put(store, name, expected, bytes).await.unwrap() {
+        Saved::Done { version, .. } => version,
+        Saved::Refused { current, .. } => panic!("refused: {current:?}"),
+    }
+}
+
+async fn get(store: &Embedded, name: &str) -> Option<Document> {
+    store.load(vec![Key::new("room", name)]).await.unwrap().documents.remove(0)
+}
+
+fn refusal(directory: &Path) -> OpenError {
+    embedded::open(directory).unwrap_err()
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_the_process_died() {
+    let directory = tempdir().unwrap();
+    let store = embedded::open(directory.path()).unwrap();
+    let version = done(&store, "state", None, b"kept").await;
+    let before = store.now();
+    // A process that is killed leaves the database and its log as they are at that moment: copy just that.
+    let left_behind = tempdir().unwrap();
+    for name in [FILE_NAME.to_owned(), format!("{FILE_NAME}-wal")] {
+        fs::copy(directory.path().join(&name), left_behind.path().join(&name)).unwrap();
+    }
+    let reopened = embedded::open(left_behind.path()).unwrap();
+    let found = get(&reopened, "state").await.unwrap();
+    assert_eq!((found.version, found.bytes.as_slice()), (version, b"kept".as_slice()));
+    assert!(reopened.now() >= before.saturating_sub(std::time::Duration::from_secs(1)));
+    assert!(done(&reopened, "state", Some(version), b"newer").await > version);
+}
+
+#[tokio::test]
+async fn two_processes_on_one_directory_see_each_other_and_one_of_two_rivals_wins() {
+    let directory = tempdir().unwrap();
+    let [first, second] = [(); 2].map(|()| embedded::open(directory.path()).unwrap());
+    let mut watch = second.watch("room");
+    let version = done(&first, "state", None, b"1").await;
+    watch.changed().await.unwrap();
+    assert_eq!(get(&second, "state").await.unwrap().bytes, b"1");
+
+    let (a, b) =
+        tokio::join!(put(&first, "state", Some(version), b"a"), put(&second, "state", Some(version), b"b"));
+    let done = [a.unwrap(), b.unwrap()].iter().filter(|saved| matches!(saved, Saved::Done { .. })).count();
+    assert_eq!(done, 1);
+}
+
+#[tokio::test]
+async fn many_saves_at_once_are_all_kept() {
+    const SAVES: u32 = 500;
+    let directory = tempdir().unwrap();
+    let store = embedded::open(directory.path()).unwrap();
+    let mut saves = tokio::task::JoinSet::new();
+    for n in 0..SAVES {
+        let store = store.clone();
+        saves.spawn(async move { done(&store, &n.to_string(), None, &n.to_be_bytes()).await });
+    }
+    saves.join_all().await;
+    drop(store);
+    let reopened = embedded::open(directory.path()).unwrap();
+    for n in 0..SAVES {
+        assert_eq!(get(&reopened, &n.to_string()).await.unwrap().bytes, n.to_be_bytes());
+    }
+}
+
+#[tokio::test]
+async fn file_removed_under_the_process_is_noticed_by_the_next_save() {
+    let directory = tempdir().unwrap();
+    let store = embedded::open(directory.path()).unwrap();
+    done(&store, "a", None, b"1").await;
+    fs::remove_file(directory.path().join(FILE_NAME)).unwrap();
+    let error = put(&store, "b", None, b"2").await.unwrap_err();
+    assert!(error.to_string().contains("moved, removed or replaced"), "{error}");
+}
+
+#[test]
+fn file_in_place_of_the_directory_is_named() {
+    let directory = tempdir().unwrap();
+    let file = directory.path().join("data");
+    fs::write(&file, "x").unwrap();
+    assert!(matches!(refusal(&file), OpenError::NotADirectory { .. }));
+    let error = refusal(&file.join("below"));
+    assert!(matches!(error, OpenError::NotADirectory { .. }), "{error}");
+    assert!(error.to_string().contains("is not a directory"), "{error}");
+}
+
+#[test]
+fn directory_that_cannot_be_written_is_named() {
+    // Nobody, not even root, makes directories in the kernel's process table.
+    let error = refusal(Path::new("/proc/anteroom"));
+    assert!(matches!(error, OpenError::NotWritable { .. }), "{error}");
+    assert!(error.to_string().contains("/proc/anteroom"), "{error}");
+}
+
+#[test]
+fn file_that_is_no_database_is_refused_and_left_as_it_is() {
+    let directory = tempdir().unwrap();
+    let file = directory.path().join(FILE_NAME);
+    let content = "no database, but more than a hundred bytes of something else. ".repeat(50);
+    fs::write(&file, &content).unwrap();
+    let error = refusal(directory.path());
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    assert!(error.to_string().contains("put back a backup"), "{error}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), content);
+}
+
+#[test]
+fn file_of_a_newer_release_or_of_another_program_is_refused() {
+    let directory = tempdir().unwrap();
+    drop(embedded::open(directory.path()).unwrap());
+    let file = directory.path().join(FILE_NAME);
+    let set = |pragma: &str, value: i64| {
+        rusqlite::Connection::open(&file).unwrap().pragma_update(None, pragma, value).unwrap();
+    };
+    set("user_version", 99);
+    let error = refusal(directory.path());
+    assert!(matches!(error, OpenError::Newer { found: 99, .. }), "{error}");
+    set("application_id", 7);
+    let error = refusal(directory.path());
+    assert!(matches!(error, OpenError::Foreign { found: 7, .. }), "{error}");
+}
