@@ -1,29 +1,36 @@
 //! Which of many texts occur in one text, found in a single pass over it.
 
+use std::collections::HashMap;
+
 use aho_corasick::automaton::OverlappingState;
 use aho_corasick::{AhoCorasick, BuildError, Input};
 
 /// Texts to look for, numbered as they were added.
 #[derive(Debug, Default)]
-pub(super) struct NeedlesBuilder(Vec<String>);
+pub(super) struct NeedlesBuilder {
+    numbers: HashMap<String, usize>,
+    needles: Vec<String>,
+}
 
 impl NeedlesBuilder {
     /// Adds a text, or finds it, and gives its number.
     pub(super) fn add(&mut self, needle: &str) -> usize {
-        let known = self.0.iter().position(|known| known == needle);
-        known.unwrap_or_else(|| {
-            self.0.push(needle.to_owned());
-            self.0.len() - 1
-        })
+        if let Some(number) = self.numbers.get(needle) {
+            return *number;
+        }
+        let number = self.needles.len();
+        self.numbers.insert(needle.to_owned(), number);
+        self.needles.push(needle.to_owned());
+        number
     }
 
     /// With `is_folded`, ASCII letters are found in either case.
     pub(super) fn build(&self, is_folded: bool) -> Result<Needles, BuildError> {
-        let automaton = match self.0.as_slice() {
+        let automaton = match self.needles.as_slice() {
             [] => None,
             needles => Some(AhoCorasick::builder().ascii_case_insensitive(is_folded).build(needles)?),
         };
-        Ok(Needles { automaton, count: self.0.len() })
+        Ok(Needles { automaton, count: self.needles.len() })
     }
 }
 

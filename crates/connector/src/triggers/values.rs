@@ -13,7 +13,7 @@ use crate::{cookies, url_parts};
 const INLINE_SLOTS: usize = 4;
 
 /// One thing to look at in a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Source {
     PageUrl { is_normalized: bool },
     HostName { is_normalized: bool },
