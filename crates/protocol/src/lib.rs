@@ -7,7 +7,6 @@
 pub mod accepted_cookie;
 pub mod client_ip;
 pub mod encode;
-pub mod enqueue_token;
 pub mod forwarded;
 pub mod id;
 pub mod integration;

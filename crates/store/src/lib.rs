@@ -3,6 +3,7 @@
 //! * [`backend`]: the contract, as a trait.
 //! * [`embedded`]: the backend for one machine, in one file. [`documents`]: the same contract as a plain value.
 //! * [`conformance`]: the suite that every backend passes.
+//! * [`rooms`]: drives the engine of each live room over the backend. [`directory`]: accounts in memory.
 //! * [`records`]: accounts, rooms, drafts, versions, sessions and the audit log, as types.
 //! * [`master_key`]: what secrets are sealed with at rest.
 //!
@@ -11,6 +12,9 @@
 pub mod backend;
 mod clock;
 pub mod conformance;
+pub mod directory;
 pub mod documents;
 pub mod embedded;
 pub mod master_key;
+pub mod records;
+pub mod rooms;
