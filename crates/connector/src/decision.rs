@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use anteroom_protocol::id::QueueId;
+use anteroom_protocol::queue_token::RedirectType;
+
 use crate::set_cookie::SetCookie;
 
 /// What a connector says about one request.
@@ -23,9 +26,9 @@ pub struct Decision {
     /// The waiting room a queue action guards with, also when one of its involved rooms let the visitor in.
     pub event_id: Option<Arc<str>>,
     /// The visitor's place in that room's books, when a queue token or an accepted cookie told it.
-    pub queue_id: Option<String>,
+    pub queue_id: Option<QueueId>,
     /// Why the waiting room had let the visitor go, as the queue token or accepted cookie told it.
-    pub redirect_type: Option<String>,
+    pub redirect_type: Option<RedirectType>,
     /// Whether a script of a page asked and follows redirects itself. False when no action matched.
     pub is_ajax: bool,
     /// Why, for people.
@@ -148,7 +151,9 @@ impl fmt::Display for Reason {
             Self::TokenRefused(TokenFault::Signature) => {
                 "the queue token is not signed with this account's key, or was altered"
             }
-            Self::TokenRefused(TokenFault::Room) => "the queue token is for a waiting room this action does not accept",
+            Self::TokenRefused(TokenFault::Room) => {
+                "the queue token is for a waiting room this action does not accept"
+            }
             Self::TokenRefused(TokenFault::Expired) => "the queue token's time is over",
             Self::TokenRefused(TokenFault::Address) => {
                 "the queue token is bound to another network address than the visitor's"
@@ -159,7 +164,9 @@ impl fmt::Display for Reason {
                 "the visitor's accepted cookie is bound to another network address than the visitor's"
             }
             Self::Cancelled => "a cancel action ended the visitor's pass",
-            Self::NothingToCancel => "a cancel action matches, and the visitor holds no pass that it could end",
+            Self::NothingToCancel => {
+                "a cancel action matches, and the visitor holds no pass that it could end"
+            }
         })
     }
 }

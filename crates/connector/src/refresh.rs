@@ -279,7 +279,11 @@ impl Refresh {
             last_problem: self.failure.clone().or_else(|| self.refusal.clone()),
             failures_in_a_row: self.pace.failures_in_a_row(),
             is_platform_holding_questions: self.pace.is_held(),
-            warnings: self.running.as_ref().map(|running| running.policy.warnings().to_vec()).unwrap_or_default(),
+            warnings: self
+                .running
+                .as_ref()
+                .map(|running| running.policy.warnings().to_vec())
+                .unwrap_or_default(),
         }
     }
 

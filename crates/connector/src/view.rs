@@ -39,7 +39,9 @@ pub trait Headers {
 /// Headers as pairs of name and value, for tests and for small hosts.
 impl<N: AsRef<str>, V: AsRef<str>> Headers for [(N, V)] {
     fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(known, _)| known.as_ref().eq_ignore_ascii_case(name)).map(|(_, value)| value.as_ref())
+        self.iter()
+            .find(|(known, _)| known.as_ref().eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_ref())
     }
 
     fn for_each<'a>(&'a self, name: &str, each: &mut dyn FnMut(&'a str)) {
@@ -51,11 +53,11 @@ impl<N: AsRef<str>, V: AsRef<str>> Headers for [(N, V)] {
 
 impl<N: AsRef<str>, V: AsRef<str>, const LEN: usize> Headers for [(N, V); LEN] {
     fn get(&self, name: &str) -> Option<&str> {
-        self.as_slice().get(name)
+        Headers::get(self.as_slice(), name)
     }
 
     fn for_each<'a>(&'a self, name: &str, each: &mut dyn FnMut(&'a str)) {
-        self.as_slice().for_each(name, each);
+        Headers::for_each(self.as_slice(), name, each);
     }
 }
 

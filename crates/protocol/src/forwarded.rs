@@ -144,7 +144,8 @@ mod tests {
 
     #[test]
     fn wrong_entries_are_told_all_at_once() {
-        let problems = TrustedProxies::parse(&["10.0.0.0/33", "10.0.0.1", "localhost", "::/129"]).unwrap_err();
+        let problems =
+            TrustedProxies::parse(&["10.0.0.0/33", "10.0.0.1", "localhost", "::/129"]).unwrap_err();
         let paths: Vec<&str> = problems.iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(paths, ["[0]", "[2]", "[3]"]);
     }

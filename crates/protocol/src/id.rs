@@ -191,7 +191,13 @@ mod tests {
 
     #[test]
     fn queue_id_refuses_other_shapes() {
-        for text in ["", "7d3f0c528a4e4c0e9e551f2b3c4d5e6f", "7d3f0c52-8a4e-4c0e-9e55-1f2b3c4d5e6g", "7d3f0c52-8a4e-4c0e-9e5-51f2b3c4d5e6f", "ééééééééé-éééé"] {
+        for text in [
+            "",
+            "7d3f0c528a4e4c0e9e551f2b3c4d5e6f",
+            "7d3f0c52-8a4e-4c0e-9e55-1f2b3c4d5e6g",
+            "7d3f0c52-8a4e-4c0e-9e5-51f2b3c4d5e6f",
+            "ééééééééé-éééé",
+        ] {
             assert!(text.parse::<QueueId>().is_err(), "{text}");
         }
     }

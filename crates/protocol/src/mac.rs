@@ -64,7 +64,8 @@ impl Key {
     /// Whether this text is the MAC of the parts in lower-case hex digits. Upper case is refused. Takes the same
     /// time wherever the two differ.
     pub fn verifies_hex(&self, parts: &[&[u8]], hex: &str) -> bool {
-        hex.len() == HEX_LEN && constant_time_eq(self.sign(parts).to_hex().as_str().as_bytes(), hex.as_bytes())
+        hex.len() == HEX_LEN
+            && constant_time_eq(self.sign(parts).to_hex().as_str().as_bytes(), hex.as_bytes())
     }
 }
 

@@ -258,10 +258,11 @@ impl<'t> QueueToken<'t> {
         {
             return Err(QueueTokenError::Ip { hashed_ip: hashed_ip.into() });
         }
-        let cookie_validity_minutes = raw
-            .cookie_validity_minutes
-            .filter(|&minutes| minutes > 0)
-            .map(|minutes| u32::try_from(minutes).map_or(FIXED_VALIDITY_MINUTES_MAX, |m| m.min(FIXED_VALIDITY_MINUTES_MAX)));
+        let cookie_validity_minutes =
+            raw.cookie_validity_minutes.filter(|&minutes| minutes > 0).map(|minutes| {
+                u32::try_from(minutes)
+                    .map_or(FIXED_VALIDITY_MINUTES_MAX, |m| m.min(FIXED_VALIDITY_MINUTES_MAX))
+            });
         let redirect_type =
             raw.redirect_type.filter(|text| !text.is_empty()).unwrap_or(RedirectType::Unknown.as_str());
         Ok(Self { event_id, queue_id, cookie_validity_minutes, redirect_type, hashed_ip })

@@ -11,6 +11,8 @@ mod target;
 mod token;
 
 pub use room_address::{CommonQuery, InvalidReason, RoomAddress};
-pub use room_request::{CancelRequest, EnqueueRequest, ErrorRequest, RoomRequest, read_room_url};
+pub use room_request::{
+    CANCEL_ROOMS_MAX, CancelRequest, EnqueueRequest, ErrorRequest, RoomRequest, read_room_url,
+};
 pub use target::{AllowedHosts, Target, TargetRefusal};
 pub use token::{TOKEN_PARAMETER, find_token, strip_token, with_token};

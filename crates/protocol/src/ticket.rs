@@ -145,8 +145,12 @@ impl Ticket {
         let customer = take_short_text(&mut rest)?.parse().ok()?;
         let room = take_short_text(&mut rest)?.parse().ok()?;
         let queue_id = QueueId::from_bytes(take_array(&mut rest)?);
-        let [epoch, tag, ahead_at_issue, issued_at] =
-            [take_number(&mut rest)?, take_number(&mut rest)?, take_number(&mut rest)?, take_number(&mut rest)?];
+        let [epoch, tag, ahead_at_issue, issued_at] = [
+            take_number(&mut rest)?,
+            take_number(&mut rest)?,
+            take_number(&mut rest)?,
+            take_number(&mut rest)?,
+        ];
         let target = match take_array::<1>(&mut rest)? {
             [0] if rest.is_empty() => None,
             [1] if rest.len() <= TARGET_BYTES_MAX => Some(str::from_utf8(rest).ok()?.to_owned()),

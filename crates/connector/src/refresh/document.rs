@@ -55,7 +55,8 @@ pub enum DocumentRefusal {
 }
 
 fn shorten(problems: &[Problem]) -> String {
-    let mut text = problems.iter().take(PROBLEMS_SHOWN).map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let mut text =
+        problems.iter().take(PROBLEMS_SHOWN).map(ToString::to_string).collect::<Vec<_>>().join("; ");
     if let Some(more) = problems.len().checked_sub(PROBLEMS_SHOWN).filter(|more| *more > 0) {
         text.push_str(&format!("; and {more} more"));
     }
@@ -73,7 +74,10 @@ pub(super) fn compile(
     }
     let config = integration::parse(bytes).map_err(DocumentRefusal::Invalid)?;
     if let Some(found) = config.customer_id.as_deref().filter(|found| *found != settings.customer_id) {
-        return Err(DocumentRefusal::OfAnotherCustomer { found: found.to_owned(), own: settings.customer_id.clone() });
+        return Err(DocumentRefusal::OfAnotherCustomer {
+            found: found.to_owned(),
+            own: settings.customer_id.clone(),
+        });
     }
     let policy = Policy::compile(&config, settings)?;
     if let Some(running) = running_version.filter(|running| policy.version() < *running) {

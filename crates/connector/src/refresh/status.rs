@@ -37,7 +37,9 @@ pub enum Source {
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.running_version, self.source) {
-            (Some(version), Some(Source::Kept)) => write!(f, "version {version} from the kept copy is in force")?,
+            (Some(version), Some(Source::Kept)) => {
+                write!(f, "version {version} from the kept copy is in force")?
+            }
             (Some(version), Some(Source::Pushed)) => write!(f, "version {version}, pushed, is in force")?,
             (Some(version), _) => write!(f, "version {version} is in force")?,
             (None, _) => f.write_str("no integration config has arrived yet, so the fallback decides")?,

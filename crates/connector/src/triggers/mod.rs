@@ -122,7 +122,12 @@ enum Case {
 enum Part {
     /// Its kind or operator does not exist.
     Never,
-    Compare { source: usize, case: Case, is_negative: bool, comparison: Comparison },
+    Compare {
+        source: usize,
+        case: Case,
+        is_negative: bool,
+        comparison: Comparison,
+    },
 }
 
 #[derive(Debug)]
@@ -218,9 +223,9 @@ impl Texts {
         let found = match self.case {
             Case::Exact => self.sorted.binary_search_by(|known| known.as_bytes().cmp(text.as_bytes())),
             // What is known is in upper case, so ASCII letters are all that can differ here.
-            Case::Folded => self
-                .sorted
-                .binary_search_by(|known| known.bytes().cmp(text.bytes().map(|byte| byte.to_ascii_uppercase()))),
+            Case::Folded => self.sorted.binary_search_by(|known| {
+                known.bytes().cmp(text.bytes().map(|byte| byte.to_ascii_uppercase()))
+            }),
         };
         found.is_ok()
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aho_corasick::automaton::OverlappingState;
-use aho_corasick::{AhoCorasick, BuildError, Input};
+use aho_corasick::{AhoCorasick, BuildError};
 
 /// Texts to look for, numbered as they were added.
 #[derive(Debug, Default)]
@@ -47,12 +47,11 @@ impl Needles {
     pub(super) fn find(&self, text: &str) -> Hits {
         let mut hits = Hits::none_of(self.count);
         let Some(automaton) = &self.automaton else { return hits };
-        let input = Input::new(text);
         let mut state = OverlappingState::start();
         let mut missing = self.count;
         while missing > 0 {
             // It fails only for automata built to report leftmost matches, and this one is not.
-            if automaton.try_find_overlapping(&input, &mut state).is_err() {
+            if automaton.try_find_overlapping(text, &mut state).is_err() {
                 break;
             }
             let Some(found) = state.get_match() else { break };

@@ -15,9 +15,15 @@ const INLINE_SLOTS: usize = 4;
 /// One thing to look at in a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Source {
-    PageUrl { is_normalized: bool },
-    HostName { is_normalized: bool },
-    PagePath { is_normalized: bool },
+    PageUrl {
+        is_normalized: bool,
+    },
+    HostName {
+        is_normalized: bool,
+    },
+    PagePath {
+        is_normalized: bool,
+    },
     Header(String),
     Cookie(String),
     Body,

@@ -175,7 +175,8 @@ pub enum InvalidReason<'a> {
 
 impl fmt::Display for InvalidReason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::QueueToken { client_ip, hashed_ip } | Self::AcceptedCookie { client_ip, hashed_ip, .. }) = self;
+        let (Self::QueueToken { client_ip, hashed_ip } | Self::AcceptedCookie { client_ip, hashed_ip, .. }) =
+            self;
         write!(f, "ip,cip:{},hip:{hashed_ip}", utf16_hex(ClientIpText::new(*client_ip).as_str()))?;
         if let Self::AcceptedCookie { redirect_type, queue_id, now, .. } = self {
             write!(f, ",r:{redirect_type}")?;

@@ -117,8 +117,12 @@ pub fn read_room_url(path_and_query: &str) -> Option<RoomRequest> {
     match segments.as_slice() {
         [] => Some(RoomRequest::Enqueue(enqueue(query))),
         ["error", code @ ..] if !code.is_empty() => Some(RoomRequest::Error(error(code, query))),
-        ["cancel", "multiple", customer] => Some(RoomRequest::Cancel(cancel(customer, listed_rooms(query), query))),
-        ["cancel", customer, room] => Some(RoomRequest::Cancel(cancel(customer, vec![(text(room), None)], query))),
+        ["cancel", "multiple", customer] => {
+            Some(RoomRequest::Cancel(cancel(customer, listed_rooms(query), query)))
+        }
+        ["cancel", customer, room] => {
+            Some(RoomRequest::Cancel(cancel(customer, vec![(text(room), None)], query)))
+        }
         ["cancel", customer, room, queue_id] => {
             Some(RoomRequest::Cancel(cancel(customer, vec![(text(room), Some(text(queue_id)))], query)))
         }

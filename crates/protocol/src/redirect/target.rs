@@ -35,7 +35,9 @@ impl AllowedHosts {
         for (at, entry) in entries.iter().enumerate() {
             match entry.parse() {
                 Ok(host) => hosts.push(host),
-                Err(expected) => problems.push(Problem::new(format!("[{at}]"), Problem::quote(entry), expected)),
+                Err(expected) => {
+                    problems.push(Problem::new(format!("[{at}]"), Problem::quote(entry), expected))
+                }
             }
         }
         if problems.is_empty() { Ok(Self(hosts)) } else { Err(problems) }
@@ -175,8 +177,7 @@ impl FromStr for HostPattern {
     type Err = &'static str;
 
     fn from_str(entry: &str) -> Result<Self, Self::Err> {
-        const EXPECTED: &str =
-            "a host such as shop.example, shop.example:8443, 127.0.0.1:* or *.shop.example, without scheme and path";
+        const EXPECTED: &str = "a host such as shop.example, shop.example:8443, 127.0.0.1:* or *.shop.example, without scheme and path";
         let (name, port) = match entry.rsplit_once(':') {
             // The last colon of a bare IPv6 address is inside its brackets.
             Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
@@ -185,9 +186,9 @@ impl FromStr for HostPattern {
         let port = match port {
             None => PortPattern::Usual,
             Some("*") => PortPattern::Any,
-            Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-                PortPattern::Exactly(port.parse().ok().filter(|&port| port != 0).ok_or("a port from 1 to 65535")?)
-            }
+            Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => PortPattern::Exactly(
+                port.parse().ok().filter(|&port| port != 0).ok_or("a port from 1 to 65535")?,
+            ),
             Some(_) => return Err(EXPECTED),
         };
         if name.chars().any(|c| c.is_whitespace() || matches!(c, '/' | '\\' | '@' | '?' | '#' | '%')) {
@@ -198,7 +199,9 @@ impl FromStr for HostPattern {
                 Host::Domain(parent) => NamePattern::Below(format!(".{parent}")),
                 Host::Ipv4(_) | Host::Ipv6(_) => return Err("a name behind *., not an address"),
             },
-            None if name.contains('*') => return Err("* only as the whole first label, such as *.shop.example"),
+            None if name.contains('*') => {
+                return Err("* only as the whole first label, such as *.shop.example");
+            }
             None => NamePattern::Exactly(Host::parse(name).map_err(|_| EXPECTED)?),
         };
         Ok(Self { name, port })
@@ -215,7 +218,14 @@ mod tests {
 
     #[test]
     fn hosts_are_covered_by_name_and_port() {
-        let hosts = hosts(&["Shop.example", "api.example:8443", "127.0.0.1:*", "*.wild.example", "[::1]:*", "bücher.example"]);
+        let hosts = hosts(&[
+            "Shop.example",
+            "api.example:8443",
+            "127.0.0.1:*",
+            "*.wild.example",
+            "[::1]:*",
+            "bücher.example",
+        ]);
         for target in [
             "https://shop.example/",
             "HTTP://SHOP.example",
@@ -269,8 +279,14 @@ mod tests {
         ] {
             assert!(hosts.check(target).is_err(), "{target:?}");
         }
-        assert_eq!(hosts.check(&format!("https://shop.example/{}", "x".repeat(2000))), Err(TargetRefusal::TooLong));
-        assert_eq!(hosts.check(&format!("https://shop.example/{}", "é".repeat(900))), Err(TargetRefusal::TooLong));
+        assert_eq!(
+            hosts.check(&format!("https://shop.example/{}", "x".repeat(2000))),
+            Err(TargetRefusal::TooLong)
+        );
+        assert_eq!(
+            hosts.check(&format!("https://shop.example/{}", "é".repeat(900))),
+            Err(TargetRefusal::TooLong)
+        );
     }
 
     #[test]
@@ -280,7 +296,17 @@ mod tests {
 
     #[test]
     fn every_bad_entry_is_reported() {
-        let entries = ["ok.example", "https://a.example", "a.example/x", "a.*.example", "*.127.0.0.1", "a:0", "a:x", "", "*"];
+        let entries = [
+            "ok.example",
+            "https://a.example",
+            "a.example/x",
+            "a.*.example",
+            "*.127.0.0.1",
+            "a:0",
+            "a:x",
+            "",
+            "*",
+        ];
         let problems = AllowedHosts::parse(&entries.map(str::to_owned)).unwrap_err();
         assert_eq!(problems.len(), entries.len() - 1, "{problems:#?}");
         assert_eq!(problems[0].path, "[1]");

@@ -100,6 +100,9 @@ mod tests {
     fn token_is_appended_last_and_once() {
         assert_eq!(with_token("https://a.b/", "t"), "https://a.b/?queueittoken=t");
         assert_eq!(with_token("https://a.b/?", "t"), "https://a.b/?queueittoken=t");
-        assert_eq!(with_token("https://a.b/?x=1&QUEUEITTOKEN=o&y#f", "t"), "https://a.b/?x=1&y&queueittoken=t#f");
+        assert_eq!(
+            with_token("https://a.b/?x=1&QUEUEITTOKEN=o&y#f", "t"),
+            "https://a.b/?x=1&y&queueittoken=t#f"
+        );
     }
 }
