@@ -61,7 +61,12 @@ impl Rooms {
     }
     /// Creates the room's line or changes its settings, or gives any other command to a room that need not be
     /// configured yet.
-    pub async fn submit(&self, _customer: &CustomerId, _room: &RoomId, _command: Command) -> Result<Outcome, SubmitError> {
+    pub async fn submit(
+        &self,
+        _customer: &CustomerId,
+        _room: &RoomId,
+        _command: Command,
+    ) -> Result<Outcome, SubmitError> {
         todo!()
     }
     /// Takes no further commands and waits until those under way have their outcome.
