@@ -43,7 +43,7 @@ pub const LOADS_WAITING_MAX: usize = 4_096;
 ///
 /// Blocks for some milliseconds; when the file is large or another process is busy with it, longer.
 pub fn open(directory: &Path) -> Result<Embedded, OpenError> {
-    open_with(directory, Options::default())
+    open_with(directory, &Options::default())
 }
 
 #[derive(Default)]
@@ -52,7 +52,7 @@ struct Options {
     pages_max: Option<u32>,
 }
 
-fn open_with(directory: &Path, options: Options) -> Result<Embedded, OpenError> {
+fn open_with(directory: &Path, options: &Options) -> Result<Embedded, OpenError> {
     let path = schema::prepare_directory(directory)?;
     let Opened { connection, newest, clock_mark } = schema::open_for_writing(&path)?;
     if let Some(pages) = options.pages_max {

@@ -323,6 +323,16 @@ impl Records {
         self.backend.watch(&keys::account_segment(customer))
     }
 
+    /// What moves with each commit of these accounts, for whoever wants to know which ones to read again.
+    pub(crate) async fn account_marks(
+        &self,
+        customers: &[CustomerId],
+    ) -> Result<Vec<Option<Version>>, RecordError> {
+        let heads = customers.iter().map(keys::head).collect();
+        let documents = self.backend.load(heads).await?.documents;
+        Ok(documents.into_iter().map(|document| document.map(|document| document.version)).collect())
+    }
+
     async fn load_head(&self, customer: &CustomerId) -> Result<Option<Kept<Head>>, RecordError> {
         let key = keys::head(customer);
         kept(self.load(&key).await?, |bytes| encode::read_head(&key, bytes))
