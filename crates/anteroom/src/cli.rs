@@ -57,7 +57,9 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     tls::install_provider();
     match cli.command {
         Command::Demo(options) => demo::run(options),
-        Command::All(given) => run_parts(given.config.as_deref(), &[Part::Room, Part::Platform, Part::Gateway]),
+        Command::All(given) => {
+            run_parts(given.config.as_deref(), &[Part::Room, Part::Platform, Part::Gateway])
+        }
         Command::Room(given) => run_parts(given.config.as_deref(), &[Part::Room]),
         Command::Platform(given) => run_parts(given.config.as_deref(), &[Part::Platform]),
         Command::Gateway(given) => run_parts(given.config.as_deref(), &[Part::Gateway]),
@@ -97,6 +99,10 @@ pub(crate) fn start_log(settings: &LogSettings) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&settings.level)
         .map_err(|error| format!("log.level: found {:?}, {error}", settings.level))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if settings.is_json { log.json().init() } else { log.init() }
+    if settings.is_json {
+        log.json().init()
+    } else {
+        log.init()
+    }
     Ok(())
 }

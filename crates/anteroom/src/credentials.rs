@@ -51,33 +51,56 @@ impl Credentials {
     pub(crate) fn read(path: &Path) -> Result<Self, CredentialsError> {
         let bytes =
             std::fs::read(path).map_err(|source| CredentialsError::Read { path: path.to_owned(), source })?;
-        serde_json::from_slice(&bytes).map_err(|source| CredentialsError::Parse { path: path.to_owned(), source })
+        serde_json::from_slice(&bytes)
+            .map_err(|source| CredentialsError::Parse { path: path.to_owned(), source })
     }
 
     /// Reads a credentials file, unless there is none.
     pub(crate) fn read_if_there(path: &Path) -> Result<Option<Self>, CredentialsError> {
         match Self::read(path) {
-            Err(CredentialsError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(CredentialsError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(None)
+            }
             read => read.map(Some),
         }
     }
 
-    /// Writes the file whole, for its owner only.
+    /// Writes the file whole, for its owner only, in place of what was there.
     pub(crate) fn write(&self, path: &Path) -> Result<(), CredentialsError> {
-        self.write_file(path).map_err(|source| CredentialsError::Write { path: path.to_owned(), source })
+        let unfinished = unfinished(path);
+        self.write_whole(&unfinished)
+            .and_then(|()| std::fs::rename(&unfinished, path))
+            .map_err(|source| CredentialsError::Write { path: path.to_owned(), source })
     }
 
-    fn write_file(&self, path: &Path) -> io::Result<()> {
+    /// Writes the file if there is none, and hands back what is in it: when several processes start at once, one of
+    /// them is first and all use its keys.
+    pub(crate) fn write_first(self, path: &Path) -> Result<Self, CredentialsError> {
+        let unfinished = unfinished(path);
+        let written = self.write_whole(&unfinished).and_then(|()| std::fs::hard_link(&unfinished, path));
+        // What is left of it after a crash is in nobody's way.
+        let _ = std::fs::remove_file(&unfinished);
+        match written {
+            Ok(()) => Ok(self),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::read(path),
+            Err(source) => Err(CredentialsError::Write { path: path.to_owned(), source }),
+        }
+    }
+
+    fn write_whole(&self, path: &Path) -> io::Result<()> {
         const OWNER_ONLY: u32 = 0o600;
-        let unfinished = path.with_extension("unfinished");
         let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(OWNER_ONLY).open(&unfinished)?;
+            OpenOptions::new().write(true).create(true).truncate(true).mode(OWNER_ONLY).open(path)?;
         file.set_permissions(Permissions::from_mode(OWNER_ONLY))?;
         serde_json::to_writer_pretty(&mut file, self)?;
         file.write_all(b"\n")?;
-        file.sync_all()?;
-        std::fs::rename(&unfinished, path)
+        file.sync_all()
     }
+}
+
+/// Where a file is written before it gets its name, so that nobody ever reads half of it.
+fn unfinished(path: &Path) -> PathBuf {
+    path.with_extension(format!("unfinished.{}", std::process::id()))
 }
 
 #[cfg(test)]
@@ -99,6 +122,23 @@ mod tests {
         assert_eq!(read.secret_key.expose(), "s");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(!format!("{read:?}").contains("\"s\""), "{read:?}");
+    }
+
+    #[test]
+    fn who_writes_second_uses_what_the_first_wrote() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        let with_key = |key: &str| Credentials {
+            customer_id: "acme".parse().unwrap(),
+            secret_key: Secret::new(key.to_owned()),
+            api_key: Secret::new("a".to_owned()),
+            operator: None,
+        };
+        assert_eq!(with_key("one").write_first(&path).unwrap().secret_key.expose(), "one");
+        assert_eq!(with_key("two").write_first(&path).unwrap().secret_key.expose(), "one");
+        with_key("three").write(&path).unwrap();
+        assert_eq!(Credentials::read(&path).unwrap().secret_key.expose(), "three");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing unfinished is left");
     }
 
     #[test]

@@ -2,13 +2,18 @@
 //! them. It does not know any rule: who may pass, who is next and what is published are decided in the crates
 //! below.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the program that people run in a terminal")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the program that people run in a terminal"
+)]
 
 mod assemble;
 mod cli;
 mod credentials;
 mod demo;
 mod failure;
+mod installation;
 mod settings;
 mod stop;
 mod tls;

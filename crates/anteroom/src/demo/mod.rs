@@ -2,8 +2,10 @@
 //! for tests that want a real one. A small shop that knows nothing of us, the gateway with the connector in
 //! front of it, the waiting room (plain and encrypted), the platform with its console.
 
+mod operator;
 mod ports;
 mod scene;
+mod scope;
 mod screen;
 mod shop;
 mod visitors;
@@ -18,6 +20,7 @@ use crate::failure::Failure;
 use crate::settings::LogSettings;
 use crate::stop;
 use scene::Scene;
+use screen::About;
 
 /// What can be asked of the demo.
 #[derive(Debug, Args)]
@@ -53,32 +56,40 @@ async fn show(options: DemoOptions) -> Result<(), Failure> {
     let home = Home::choose(options.data_dir.clone())?;
     let tasks = TaskTracker::new();
     let started = tokio::select! {
-        started = Scene::start(&home.path, options.port_base, options.outflow, &tasks, &shutdown) => started,
-        () = shutdown.cancelled() => return Ok(()),
+        started = Scene::start(&home.path, options.port_base, options.outflow, &tasks, &shutdown) => started.map(Some),
+        () = shutdown.cancelled() => Ok(None),
     };
-    let scene = match started {
-        Ok(scene) => scene,
-        Err(failure) => {
-            shutdown.cancel();
-            tasks.close();
-            tasks.wait().await;
-            return Err(failure);
+    if let Ok(Some(scene)) = &started {
+        if options.visitors > 0 {
+            tasks.spawn(visitors::come(options.visitors, scene.addresses.protected(), shutdown.clone()));
         }
-    };
-    if options.visitors > 0 {
-        tasks.spawn(visitors::come(options.visitors, scene.protected_url(), shutdown.clone()));
+        if options.json {
+            println!("{}", scene.json_line());
+            shutdown.cancelled().await;
+        } else {
+            screen::show(scene, &about(scene, &options, &home), &shutdown).await;
+        }
     }
-    if options.json {
-        println!("{}", scene.json_line());
-        shutdown.cancelled().await;
-    } else {
-        screen::show(&scene, options.visitors, &home.path, &shutdown).await;
-    }
+    // Whatever way it ended, what was started ends before the folder below it goes.
+    shutdown.cancel();
     tasks.close();
     tasks.wait().await;
-    scene.close().await;
+    if let Some(scene) = started? {
+        scene.close().await;
+    }
     home.leave()?;
     Ok(())
+}
+
+fn about<'a>(scene: &'a Scene, options: &DemoOptions, home: &'a Home) -> About<'a> {
+    let operator = scene.credentials.operator.as_ref();
+    About {
+        addresses: &scene.addresses,
+        operator: operator.map(|operator| (operator.name.as_str(), operator.password.expose())),
+        visitors: options.visitors,
+        data_dir: &home.path,
+        is_temporary: home.temporary.is_some(),
+    }
 }
 
 /// The folder the demo lives in.
@@ -93,10 +104,9 @@ impl Home {
         if let Some(path) = named {
             return Ok(Self { path, temporary: None });
         }
-        let temporary = tempfile::Builder::new()
-            .prefix("anteroom-demo-")
-            .tempdir()
-            .map_err(|error| format!("could not make a temporary folder; name one with --data-dir: {error}"))?;
+        let temporary = tempfile::Builder::new().prefix("anteroom-demo-").tempdir().map_err(|error| {
+            format!("could not make a temporary folder; name one with --data-dir: {error}")
+        })?;
         Ok(Self { path: temporary.path().to_owned(), temporary: Some(temporary) })
     }
 

@@ -16,7 +16,9 @@ pub(super) struct Listeners {
 
 /// A port that could not be had.
 #[derive(Debug, thiserror::Error)]
-#[error("could not listen on {address} for {what}; if another program (another demo?) has that port, choose others with --port-base, 0 for any that are free")]
+#[error(
+    "could not listen on {address} for {what}; if another program (another demo?) has that port, choose others with --port-base, 0 for any that are free"
+)]
 pub(super) struct PortError {
     address: SocketAddr,
     what: &'static str,

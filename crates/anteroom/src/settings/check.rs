@@ -9,9 +9,11 @@ use anteroom_protocol::problem::Problem;
 use anteroom_protocol::redirect::AllowedHosts;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
+use tracing_subscriber::EnvFilter;
 
 use super::{
-    AccountSettings, GatewaySettings, LogSettings, PlatformSettings, RoomSettings, Settings, TlsSettings, Typed,
+    AccountSettings, GatewaySettings, LogSettings, PlatformSettings, RoomSettings, Settings, TlsSettings,
+    Typed,
 };
 
 /// A settings file that cannot be used.
@@ -54,7 +56,8 @@ fn list(mistakes: &[Mistake]) -> String {
 /// as another type, is a mistake.
 pub(super) fn over_reference<T: DeserializeOwned>(reference: &str, text: &str) -> Result<T, Vec<Mistake>> {
     let broken = |error: toml::de::Error, text: &str| {
-        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        let line =
+            error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         vec![Mistake::new(format!("line {line}"), error.message().to_owned())]
     };
     let mut merged: Table = reference.parse().map_err(|error| broken(error, reference))?;
@@ -77,7 +80,10 @@ fn merge(known: &mut Table, typed: Table, path: &str, mistakes: &mut Vec<Mistake
             (Some(Value::Table(known)), Value::Table(typed)) => merge(known, typed, &full, mistakes),
             (Some(Value::Array(known)), Value::Array(typed)) => {
                 for (at, item) in typed.iter().enumerate().filter(|(_, item)| !item.is_str()) {
-                    mistakes.push(Mistake::new(format!("{full}[{at}]"), format!("found {item}, expected a text")));
+                    mistakes.push(Mistake::new(
+                        format!("{full}[{at}]"),
+                        format!("found {item}, expected a text"),
+                    ));
                 }
                 *known = typed;
             }
@@ -116,18 +122,29 @@ pub(super) fn refine(typed: Typed) -> Result<Settings, Vec<Mistake>> {
     let room = RoomSettings {
         listen: optional(&typed.room.listen).and_then(|text| address("room.listen", text, &mut mistakes)),
         tls: tls(&typed, &mut mistakes),
-        trusted_proxies: typed.room.trusted_proxies.clone(),
+        trusted_proxies: proxies("room.trusted_proxies", &typed.room.trusted_proxies, &mut mistakes),
     };
     if room.listen.is_none() && typed.room.listen.is_empty() && typed.room.tls_listen.is_empty() {
-        mistakes.push(Mistake::new("room.listen", "is empty, and so is room.tls_listen: set at least one of them"));
+        mistakes.push(Mistake::new(
+            "room.listen",
+            "is empty, and so is room.tls_listen: set at least one of them",
+        ));
     }
     let customer = typed.account.customer_id.parse();
     if let Err(error) = &customer {
         mistakes.push(Mistake::new("account.customer_id", error.to_string()));
     }
-    entries("account.allowed_hosts", AllowedHosts::parse(&typed.account.allowed_hosts), &mut mistakes);
-    entries("room.trusted_proxies", TrustedProxies::parse(&typed.room.trusted_proxies), &mut mistakes);
-    entries("gateway.trusted_proxies", TrustedProxies::parse(&typed.gateway.trusted_proxies), &mut mistakes);
+    if let Err(problems) = AllowedHosts::parse(&typed.account.allowed_hosts) {
+        entries("account.allowed_hosts", problems, &mut mistakes);
+    }
+    if typed.data_dir.as_os_str().is_empty() {
+        mistakes.push(Mistake::new(
+            "data_dir",
+            "is empty, expected the path of a folder such as \"anteroom-data\"",
+        ));
+    }
+    let platform_proxies =
+        proxies("platform.trusted_proxies", &typed.platform.trusted_proxies, &mut mistakes);
     let room_host = &typed.platform.room_host;
     if room_host.is_empty() || room_host.contains("://") || room_host.contains(char::is_whitespace) {
         mistakes.push(Mistake::new(
@@ -140,10 +157,15 @@ pub(super) fn refine(typed: Typed) -> Result<Settings, Vec<Mistake>> {
         "json" => true,
         "text" => false,
         other => {
-            mistakes.push(Mistake::new("log.format", format!("found {other:?}, expected \"text\" or \"json\"")));
+            mistakes
+                .push(Mistake::new("log.format", format!("found {other:?}, expected \"text\" or \"json\"")));
             false
         }
     };
+    if let Err(error) = EnvFilter::try_new(&typed.log.level) {
+        let what = format!("found {:?}, expected a level such as \"info\": {error}", typed.log.level);
+        mistakes.push(Mistake::new("log.level", what));
+    }
     match (customer, platform_listen, gateway) {
         (Ok(customer), Some(platform_listen), gateway) if mistakes.is_empty() => Ok(Settings {
             data_dir: typed.data_dir,
@@ -153,7 +175,11 @@ pub(super) fn refine(typed: Typed) -> Result<Settings, Vec<Mistake>> {
                 allowed_hosts: typed.account.allowed_hosts,
             },
             room,
-            platform: PlatformSettings { listen: platform_listen, room_host: typed.platform.room_host },
+            platform: PlatformSettings {
+                listen: platform_listen,
+                room_host: typed.platform.room_host,
+                trusted_proxies: platform_proxies,
+            },
             gateway,
             log: LogSettings { level: typed.log.level, is_json },
         }),
@@ -166,16 +192,21 @@ fn tls(typed: &Typed, mistakes: &mut Vec<Mistake>) -> Option<TlsSettings> {
     let listen = optional(&room.tls_listen)?;
     for (key, file) in [("room.tls_certificate", &room.tls_certificate), ("room.tls_key", &room.tls_key)] {
         if file.is_empty() {
-            mistakes.push(Mistake::new(key, "is empty, but room.tls_listen needs it: the path of a PEM file"));
+            mistakes
+                .push(Mistake::new(key, "is empty, but room.tls_listen needs it: the path of a PEM file"));
         }
     }
     let listen = address("room.tls_listen", listen, mistakes)?;
     Some(TlsSettings { listen, certificate: (&room.tls_certificate).into(), key: (&room.tls_key).into() })
 }
 
-fn gateway(typed: &Typed, platform: Option<SocketAddr>, mistakes: &mut Vec<Mistake>) -> Option<GatewaySettings> {
+/// Nothing where no site is named; what is wrong with the rest is told all the same.
+fn gateway(
+    typed: &Typed,
+    platform: Option<SocketAddr>,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<GatewaySettings> {
     let gateway = &typed.gateway;
-    let upstream = optional(&gateway.upstream)?;
     for (key, text, schemes) in [
         ("gateway.upstream", &gateway.upstream, ["http://", "http://"]),
         ("gateway.platform_url", &gateway.platform_url, ["http://", "https://"]),
@@ -183,25 +214,32 @@ fn gateway(typed: &Typed, platform: Option<SocketAddr>, mistakes: &mut Vec<Mista
         ("gateway.room_base", &gateway.room_base, ["http://", "https://"]),
     ] {
         if !text.is_empty() && !schemes.iter().any(|scheme| text.starts_with(scheme)) {
-            mistakes.push(Mistake::new(key, format!("found {text:?}, expected an address that begins with {}", schemes[0])));
+            mistakes.push(Mistake::new(
+                key,
+                format!("found {text:?}, expected an address that begins with {}", schemes[0]),
+            ));
         }
     }
     let holds_without_config = match gateway.fallback.as_str() {
         "hold" => true,
         "let-pass" => false,
         other => {
-            mistakes.push(Mistake::new("gateway.fallback", format!("found {other:?}, expected \"let-pass\" or \"hold\"")));
+            mistakes.push(Mistake::new(
+                "gateway.fallback",
+                format!("found {other:?}, expected \"let-pass\" or \"hold\""),
+            ));
             false
         }
     };
-    let listen = address("gateway.listen", &gateway.listen, mistakes)?;
+    let listen = address("gateway.listen", &gateway.listen, mistakes);
+    let trusted_proxies = proxies("gateway.trusted_proxies", &gateway.trusted_proxies, mistakes);
     let platform_url = match optional(&gateway.platform_url) {
         Some(url) => url.to_owned(),
         None => format!("http://{}", platform?),
     };
     Some(GatewaySettings {
-        listen,
-        upstream: upstream.to_owned(),
+        listen: listen?,
+        upstream: optional(&gateway.upstream)?.to_owned(),
         credentials_file: optional(&gateway.credentials_file)
             .map_or_else(|| typed.data_dir.join(crate::credentials::FILE), PathBuf::from),
         platform_url,
@@ -209,7 +247,7 @@ fn gateway(typed: &Typed, platform: Option<SocketAddr>, mistakes: &mut Vec<Mista
         public_origin: optional(&gateway.public_origin).map(str::to_owned),
         holds_without_config,
         room_base: optional(&gateway.room_base).map(str::to_owned),
-        trusted_proxies: gateway.trusted_proxies.clone(),
+        trusted_proxies,
     })
 }
 
@@ -222,15 +260,24 @@ fn address(key: &str, text: &str, mistakes: &mut Vec<Mistake>) -> Option<SocketA
     if parsed.is_none() {
         mistakes.push(Mistake::new(
             key,
-            format!("found {text:?}, expected an address and a port such as \"0.0.0.0:8601\" or \"[::]:8601\""),
+            format!(
+                "found {text:?}, expected an address and a port such as \"0.0.0.0:8601\" or \"[::]:8601\""
+            ),
         ));
     }
     parsed
 }
 
+fn proxies(key: &str, typed: &[String], mistakes: &mut Vec<Mistake>) -> TrustedProxies {
+    TrustedProxies::parse(typed).unwrap_or_else(|problems| {
+        entries(key, problems, mistakes);
+        TrustedProxies::default()
+    })
+}
+
 /// Takes over what is wrong with the entries of a list.
-fn entries<T>(key: &str, parsed: Result<T, Vec<Problem>>, mistakes: &mut Vec<Mistake>) {
-    for problem in parsed.err().into_iter().flatten() {
+fn entries(key: &str, problems: Vec<Problem>, mistakes: &mut Vec<Mistake>) {
+    for problem in problems {
         let what = format!("found {}, expected {}", problem.found, problem.expected);
         mistakes.push(Mistake::new(format!("{key}{}", problem.path), what));
     }

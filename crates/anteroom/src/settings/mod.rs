@@ -7,6 +7,8 @@ mod check;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use anteroom_protocol::forwarded::TrustedProxies;
+use anteroom_protocol::id::CustomerId;
 use serde::Deserialize;
 
 pub(crate) use check::{Mistake, SettingsError};
@@ -28,7 +30,7 @@ pub(crate) struct Settings {
 /// The account made at the first start.
 #[derive(Clone, Debug)]
 pub(crate) struct AccountSettings {
-    pub(crate) customer: anteroom_protocol::id::CustomerId,
+    pub(crate) customer: CustomerId,
     pub(crate) display_name: String,
     pub(crate) allowed_hosts: Vec<String>,
 }
@@ -38,7 +40,7 @@ pub(crate) struct AccountSettings {
 pub(crate) struct RoomSettings {
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) tls: Option<TlsSettings>,
-    pub(crate) trusted_proxies: Vec<String>,
+    pub(crate) trusted_proxies: TrustedProxies,
 }
 
 /// A listener with a certificate.
@@ -54,6 +56,7 @@ pub(crate) struct TlsSettings {
 pub(crate) struct PlatformSettings {
     pub(crate) listen: SocketAddr,
     pub(crate) room_host: String,
+    pub(crate) trusted_proxies: TrustedProxies,
 }
 
 /// The connector as a reverse proxy.
@@ -67,7 +70,7 @@ pub(crate) struct GatewaySettings {
     pub(crate) public_origin: Option<String>,
     pub(crate) holds_without_config: bool,
     pub(crate) room_base: Option<String>,
-    pub(crate) trusted_proxies: Vec<String>,
+    pub(crate) trusted_proxies: TrustedProxies,
 }
 
 /// What is written to standard error.
@@ -87,8 +90,10 @@ impl Settings {
 
     /// The defaults, as in the reference file.
     pub(crate) fn defaults() -> Result<Self, SettingsError> {
-        Self::parse("")
-            .map_err(|mistakes| SettingsError::Mistaken { path: PathBuf::from("the reference file"), mistakes })
+        Self::parse("").map_err(|mistakes| SettingsError::Mistaken {
+            path: PathBuf::from("the reference file"),
+            mistakes,
+        })
     }
 
     fn parse(text: &str) -> Result<Self, Vec<Mistake>> {
@@ -132,6 +137,7 @@ struct TypedRoom {
 struct TypedPlatform {
     listen: String,
     room_host: String,
+    trusted_proxies: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -177,14 +183,17 @@ mod tests {
         let said: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         assert_eq!(
             said,
-            ["plattform: no such setting; did you mean platform?", "room.lissen: no such setting; did you mean listen?"]
+            [
+                "plattform: no such setting; did you mean platform?",
+                "room.lissen: no such setting; did you mean listen?"
+            ]
         );
     }
 
     #[test]
     fn all_mistakes_are_told_at_once() {
         let text = "data_dir = 5\n[account]\ncustomer_id = \"Not Good\"\nallowed_hosts = [\"shop.example\", 7]\n\
-                    [room]\nlisten = \"nowhere\"\ntls_listen = \"127.0.0.1:0\"\n[gateway]\nupstream = \"ftp://x\"\nfallback = \"maybe\"\n[log]\nformat = \"xml\"\n";
+                    [room]\nlisten = \"nowhere\"\ntls_listen = \"127.0.0.1:0\"\n[gateway]\nupstream = \"ftp://x\"\nfallback = \"maybe\"\n[log]\nformat = \"xml\"\nlevel = \"info,=\"\n";
         let mistakes = Settings::parse(text).unwrap_err();
         let said: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         assert_eq!(
