@@ -54,7 +54,8 @@ pub trait Backend: Send + Sync + 'static {
     /// the engine relies on (I1, I4) and must never be given.
     fn save(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<Saved, BackendError>>;
 
-    /// A number that grows when documents whose keys begin with this segment were saved, here or elsewhere.
+    /// The version of the newest save of documents in this segment that is known of, here or elsewhere; 0 before
+    /// the first since the watch began. Whoever has seen that version or a later one need not load again.
     ///
     /// A wake-up too many is harmless; one too few costs freshness, and is made good within a second by
     /// whoever polls as well. Several saves may show as one change.

@@ -155,8 +155,9 @@ async fn watchers_hear_of_their_segment<B: Backend>(store: &B) {
     let mut watcher = store.watch("room");
     let bystander = store.watch("roo");
     watcher.mark_unchanged();
-    done(store, vec![write(&Key::new("room", "a"), None, b"1")]).await;
+    let version = done(store, vec![write(&Key::new("room", "a"), None, b"1")]).await;
     watcher.changed().await.expect("the store is there, so its watch is");
+    assert_eq!(*watcher.borrow_and_update(), version.0, "the watch tells the version of the save");
     assert!(!bystander.has_changed().unwrap_or(true), "another segment was told");
 }
 
