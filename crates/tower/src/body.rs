@@ -46,9 +46,9 @@ impl<B: Body<Data = Bytes>> Body for ConnectorBody<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project().source.project() {
             SourceProjection::Site { body } => body.poll_frame(context),
-            SourceProjection::Connector { body } => {
-                Pin::new(body).poll_frame(context).map(|frame| frame.map(|result| result.map_err(|never| match never {})))
-            }
+            SourceProjection::Connector { body } => Pin::new(body)
+                .poll_frame(context)
+                .map(|frame| frame.map(|result| result.map_err(|never| match never {}))),
         }
     }
 

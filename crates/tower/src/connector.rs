@@ -54,9 +54,9 @@ impl Connector {
     pub fn start(settings: ConnectorSettings) -> Result<Self, StartError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(StartError::NoRuntime)?;
         let public_origin = match &settings.public_origin {
-            Some(text) => Some(
-                Origin::parse(text).ok_or_else(|| StartError::PublicOrigin { found: text.clone() })?,
-            ),
+            Some(text) => {
+                Some(Origin::parse(text).ok_or_else(|| StartError::PublicOrigin { found: text.clone() })?)
+            }
             None => None,
         };
         let seed = getrandom::u64().map_err(StartError::Random)?;
@@ -65,10 +65,12 @@ impl Connector {
         let keep = settings.keep_file.map(|path| KeepFile::new(path, &instance));
         let fallback = settings.connector.fallback;
 
-        let (kept, keep_problem) = match keep.as_ref().map(KeepFile::load) {
-            Some(Ok(kept)) => (kept, None),
-            Some(Err(error)) => (None, Some(format!("the kept integration config could not be read: {error}"))),
+        let (kept, keep_problem) = match &keep {
             None => (None, None),
+            Some(keep) => match keep.load() {
+                Ok(kept) => (kept, None),
+                Err(error) => (None, Some(format!("{} could not be read: {error}", keep.path().display()))),
+            },
         };
         let refresh = Refresh::new(settings.connector, kept.as_deref(), seed);
 

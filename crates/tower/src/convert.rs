@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
 use http::{Request, Response, StatusCode};
 
+use crate::body::ConnectorBody;
 use crate::page::Page;
 use crate::viewpoint::Viewpoint;
 
@@ -142,6 +143,12 @@ fn ascii_address(address: &str) -> String {
         }
     }
     ascii
+}
+
+/// A page as a host's own answer to a request that it does not even show to the connector: one it cannot make out,
+/// say. Marked like every answer that went through the connector, and kept by nobody.
+pub fn answer<B>(page: Page) -> Response<ConnectorBody<B>> {
+    finished(page.into_response(), Additions::default()).map(ConnectorBody::of_connector)
 }
 
 /// An answer of ours is for one visitor at one moment, so nobody on the way may keep it.

@@ -53,7 +53,10 @@ impl Platform {
         headers.insert(API_KEY, api_key);
         headers.insert(NAME, header_value("connector's name", &settings.name)?);
         headers.insert(INSTANCE, header_value("instance", instance)?);
-        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("anteroom-connector/", env!("CARGO_PKG_VERSION"))));
+        headers.insert(
+            USER_AGENT,
+            HeaderValue::from_static(concat!("anteroom-connector/", env!("CARGO_PKG_VERSION"))),
+        );
         let client = Client::builder(TokioExecutor::new()).build(https(&settings.platform_authorities)?);
         Ok(Self { client, address, customer_id, headers })
     }
@@ -67,7 +70,9 @@ impl Platform {
     }
 
     async fn exchange(&self, question: &Fetch) -> Result<Fetched, FetchFailure> {
-        let request = self.request(question).map_err(|error| failure(format!("the question could not be put: {error}")))?;
+        let request = self
+            .request(question)
+            .map_err(|error| failure(format!("the question could not be put: {error}")))?;
         let response = self
             .client
             .request(request)
@@ -75,7 +80,8 @@ impl Platform {
             .map_err(|error| failure(format!("the platform could not be reached: {}", chain(&error))))?;
         match response.status() {
             StatusCode::OK => {
-                let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+                let etag =
+                    response.headers().get(ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
                 Ok(Fetched::Document { bytes: read_document(response.into_body()).await?, etag })
             }
             StatusCode::NOT_MODIFIED => Ok(Fetched::Unchanged),
@@ -136,7 +142,8 @@ async fn read_document(mut body: Incoming) -> Result<Vec<u8>, FetchFailure> {
     let mut bytes = Vec::new();
     while bytes.len() <= DOCUMENT_BYTES_MAX {
         let Some(frame) = body.frame().await else { return Ok(bytes) };
-        let frame = frame.map_err(|error| failure(format!("the platform's answer broke off: {}", chain(&error))))?;
+        let frame =
+            frame.map_err(|error| failure(format!("the platform's answer broke off: {}", chain(&error))))?;
         if let Ok(mut data) = frame.into_data() {
             let wanted = data.remaining().min(DOCUMENT_BYTES_MAX + 1 - bytes.len());
             bytes.extend_from_slice(&data.split_to(wanted));
@@ -153,10 +160,15 @@ fn refusal(status: StatusCode, response: &Response<Incoming>, customer_id: &Cust
         .map(Duration::from_secs);
     let reason = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            format!("the platform answered {}: it does not accept this api key for account {customer_id}", status.as_u16())
+            format!(
+                "the platform answered {}: it does not accept this api key for account {customer_id}",
+                status.as_u16()
+            )
         }
         StatusCode::NOT_FOUND => {
-            format!("the platform answered 404: it knows no published integration config of account {customer_id}")
+            format!(
+                "the platform answered 404: it knows no published integration config of account {customer_id}"
+            )
         }
         _ => format!("the platform answered {}", status.as_u16()),
     };

@@ -37,7 +37,10 @@ impl KeepFile {
         let mut bytes = Vec::new();
         file.take(KEPT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
         if bytes.len() > KEPT_BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than any kept integration config"));
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "larger than any kept integration config",
+            ));
         }
         Ok(Some(bytes))
     }
@@ -101,8 +104,10 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(fs::metadata(keep.path()).unwrap().permissions().mode() & 0o777, 0o600);
         }
-        let names: Vec<_> =
-            fs::read_dir(folder.path().join("deep")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let names: Vec<_> = fs::read_dir(folder.path().join("deep"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
         assert_eq!(names, ["config.json"]);
     }
 

@@ -54,9 +54,10 @@ pub use anteroom_protocol::secret::Secret;
 
 pub use crate::body::ConnectorBody;
 pub use crate::connector::Connector;
+pub use crate::convert::answer;
 pub use crate::future::ResponseFuture;
 pub use crate::layer::ConnectorLayer;
 pub use crate::service::ConnectorService;
 pub use crate::settings::{ConnectorSettings, StartError};
 pub use crate::status::ConnectorStatus;
-pub use crate::viewpoint::ClientAddress;
+pub use crate::viewpoint::{BadHost, ClientAddress, named_host};

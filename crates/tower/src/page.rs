@@ -77,8 +77,12 @@ mod tests {
 
     #[test]
     fn page_says_when_it_tries_again_in_header_and_markup_alike() {
-        let page =
-            Page { status: StatusCode::SERVICE_UNAVAILABLE, title: "T", text: "X", retry_after_seconds: Some(7) };
+        let page = Page {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            title: "T",
+            text: "X",
+            retry_after_seconds: Some(7),
+        };
         let response = page.into_response();
         assert_eq!(response.headers()["retry-after"], "7");
         let html = std::str::from_utf8(response.body()).unwrap();

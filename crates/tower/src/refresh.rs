@@ -67,6 +67,7 @@ impl Driver {
     async fn keep(&mut self) {
         let Some(bytes) = self.refresh.poll_keep() else { return };
         let Some(keep) = self.keep.clone() else { return };
+        let path = keep.path().display().to_string();
         let written = tokio::task::spawn_blocking(move || keep.store(&bytes)).await;
         let error = match written {
             Ok(Ok(())) => None,
@@ -74,7 +75,10 @@ impl Driver {
             Err(error) => Some(error.to_string()),
         };
         self.keep_problem = error.map(|error| {
-            format!("the integration config could not be kept on disk, so a start without the platform would do without: {error}")
+            format!(
+                "the integration config could not be kept in {path}, so a start without the platform would do \
+                 without: {error}"
+            )
         });
         self.put_in_force();
     }

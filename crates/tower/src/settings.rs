@@ -132,7 +132,7 @@ fn split(text: &str) -> Option<(Origin, String)> {
     let uri: Uri = text.parse().ok()?;
     let parts = uri.into_parts();
     let scheme = parts.scheme.filter(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS)?;
-    let authority = parts.authority.filter(|authority| is_plain_host(authority))?;
+    let authority = parts.authority.filter(is_plain_host)?;
     let path = parts.path_and_query.filter(|path| path.query().is_none() && !text.contains('#'))?;
     Some((Origin { scheme, authority }, path.path().to_owned()))
 }
@@ -176,7 +176,9 @@ mod tests {
 
     #[test]
     fn platform_address_that_cannot_be_used_is_named_without_its_password() {
-        for text in ["", "platform.example", "ftp://a", "http://", "http://a?b=c", "http://a#b", "http://a:b", "/x"] {
+        for text in
+            ["", "platform.example", "ftp://a", "http://", "http://a?b=c", "http://a#b", "http://a:b", "/x"]
+        {
             let problem = PlatformAddress::parse(text).unwrap_err().to_string();
             assert!(problem.contains(&format!("{text:?}")), "{problem}");
         }
@@ -186,10 +188,14 @@ mod tests {
 
     #[test]
     fn public_origin_is_scheme_host_and_port_alone() {
-        for text in ["https://shop.example", "http://127.0.0.1:8600", "http://[::1]:8600", "https://shop.example/"] {
+        for text in
+            ["https://shop.example", "http://127.0.0.1:8600", "http://[::1]:8600", "https://shop.example/"]
+        {
             assert!(Origin::parse(text).is_some(), "{text}");
         }
-        for text in ["", "shop.example", "https://shop.example/a", "https://u@shop.example", "ws://shop.example"] {
+        for text in
+            ["", "shop.example", "https://shop.example/a", "https://u@shop.example", "ws://shop.example"]
+        {
             assert!(Origin::parse(text).is_none(), "{text}");
         }
     }
@@ -197,7 +203,10 @@ mod tests {
     #[test]
     fn text_with_a_line_break_is_no_header() {
         for text in ["", "a\r\nb: c"] {
-            assert!(matches!(header_value("name", text), Err(StartError::NotAHeader { what: "name" })), "{text}");
+            assert!(
+                matches!(header_value("name", text), Err(StartError::NotAHeader { what: "name" })),
+                "{text}"
+            );
         }
         assert!(header_value("name", &"a".repeat(257)).is_err());
         assert!(header_value("name", "Büro").is_ok());

@@ -35,7 +35,7 @@ pub struct ClientAddress {
 /// might match no trigger where the site would still answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the request names several hosts or one that is not a host")]
-pub(crate) struct BadHost;
+pub struct BadHost;
 
 /// How this host sees its requests: settings that decide whom to believe.
 #[derive(Clone, Debug)]
@@ -65,30 +65,35 @@ impl Viewpoint {
     fn origin_of<B>(&self, request: &Request<B>) -> Result<Origin, BadHost> {
         let client = request.extensions().get::<ClientAddress>();
         let is_from_proxy = client.is_some_and(|client| self.trusted_proxies.trusts(client.ip));
-        let forwarded = |name| if is_from_proxy { last_item(request.headers(), name) } else { None };
-        let scheme = match forwarded(&FORWARDED_PROTO) {
+        let forwarded = |name| if is_from_proxy { last_item(request.headers(), &name) } else { None };
+        let scheme = match forwarded(FORWARDED_PROTO) {
             Some(text) if text.eq_ignore_ascii_case("https") => Scheme::HTTPS,
             Some(text) if text.eq_ignore_ascii_case("http") => Scheme::HTTP,
             _ if client.is_some_and(|client| client.is_tls) => Scheme::HTTPS,
             _ => Scheme::HTTP,
         };
-        let authority = match forwarded(&FORWARDED_HOST) {
+        let authority = match forwarded(FORWARDED_HOST) {
             Some(text) => parse_host(text.as_bytes())?,
-            None => host_of(request)?,
+            None => named_host(request)?.unwrap_or(Authority::from_static(HOST_UNKNOWN)),
         };
         Ok(Origin { scheme, authority })
     }
 }
 
-/// The host a request names: in its address (RFC 9112 section 3.2.2 puts that first), else in `Host`.
-fn host_of<B>(request: &Request<B>) -> Result<Authority, BadHost> {
+/// The host a request names: in its address (RFC 9112 section 3.2.2 puts that first), else in `Host`. `None` when
+/// it names none, as HTTP/1.0 allows.
+///
+/// # Errors
+///
+/// When there are several `Host` lines, or what is named is not a host with at most a port.
+pub fn named_host<B>(request: &Request<B>) -> Result<Option<Authority>, BadHost> {
     if let Some(authority) = request.uri().authority() {
-        return if is_plain_host(authority) { Ok(authority.clone()) } else { Err(BadHost) };
+        return if is_plain_host(authority) { Ok(Some(authority.clone())) } else { Err(BadHost) };
     }
     let mut hosts = request.headers().get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
-        (None, _) => Ok(Authority::from_static(HOST_UNKNOWN)),
-        (Some(host), None) => parse_host(host.as_bytes()),
+        (None, _) => Ok(None),
+        (Some(host), None) => parse_host(host.as_bytes()).map(Some),
         (Some(_), Some(_)) => Err(BadHost),
     }
 }
@@ -101,7 +106,8 @@ fn parse_host(text: &[u8]) -> Result<Authority, BadHost> {
 fn absolute(origin: &Origin, uri: &Uri) -> String {
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     let own_port = if origin.scheme == Scheme::HTTPS { 443 } else { 80 };
-    let mut url = String::with_capacity(origin.authority.as_str().len() + target.len() + "https://:65535/".len());
+    let mut url =
+        String::with_capacity(origin.authority.as_str().len() + target.len() + "https://:65535/".len());
     url.push_str(origin.scheme.as_str());
     url.push_str("://");
     let host_at = url.len();
@@ -171,8 +177,11 @@ mod tests {
 
     #[test]
     fn forwarded_host_counts_only_from_a_trusted_proxy() {
-        let headers =
-            [("host", "inner:8080"), ("x-forwarded-proto", "https"), ("x-forwarded-host", "evil.example, Shop.Example:443")];
+        let headers = [
+            ("host", "inner:8080"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "evil.example, Shop.Example:443"),
+        ];
         let behind_one = viewpoint(&["10.0.0.1"]);
         let url = |peer| behind_one.public_url(&request("/tickets?a=1", Some(peer), &headers));
         assert_eq!(url("10.0.0.1").as_deref(), Ok("https://shop.example/tickets?a=1"));
@@ -181,8 +190,13 @@ mod tests {
 
     #[test]
     fn public_origin_overrules_what_the_request_says() {
-        let fixed = Viewpoint { public_origin: Origin::parse("https://shop.example"), trusted_proxies: TrustedProxies::default() };
-        for headers in [&[("host", "evil.example")][..], &[("host", "a/b?c")], &[("host", "a"), ("host", "b")], &[]] {
+        let fixed = Viewpoint {
+            public_origin: Origin::parse("https://shop.example"),
+            trusted_proxies: TrustedProxies::default(),
+        };
+        for headers in
+            [&[("host", "evil.example")][..], &[("host", "a/b?c")], &[("host", "a"), ("host", "b")], &[]]
+        {
             let url = fixed.public_url(&request("/tickets", None, headers));
             assert_eq!(url.as_deref(), Ok("https://shop.example/tickets"), "{headers:?}");
         }
@@ -190,8 +204,16 @@ mod tests {
 
     #[test]
     fn host_that_would_shift_the_path_is_refused() {
-        for host in ["shop.example/x?", "a@shop.example", "shop.example#", "shop.example\\x", "", "shop.example:", "a:b", "a b"]
-        {
+        for host in [
+            "shop.example/x?",
+            "a@shop.example",
+            "shop.example#",
+            "shop.example\\x",
+            "",
+            "shop.example:",
+            "a:b",
+            "a b",
+        ] {
             let found = viewpoint(&[]).public_url(&request("/tickets", None, &[("host", host)]));
             assert_eq!(found, Err(BadHost), "{host}");
         }
