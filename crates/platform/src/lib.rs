@@ -5,8 +5,16 @@
 //! The way of a request: `http` parses and answers, `actions` authorizes, checks, writes and audits, `feed` hands
 //! published versions to connectors.
 
+mod access;
+mod actions;
+mod feed;
 pub mod first_start;
+mod http;
+mod moment;
+mod nearest;
 mod random;
+mod scope;
+mod shown;
 
 use std::sync::Arc;
 
@@ -17,6 +25,10 @@ use anteroom_store::rooms::Rooms;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+use crate::actions::Actions;
+use crate::feed::Feed;
+use crate::http::Shared;
 
 pub use random::NoRandomness;
 
@@ -43,30 +55,54 @@ pub struct PlatformServiceSettings {
 }
 
 /// The private service. Cheap to clone; clones share everything.
+///
+/// ```no_run
+/// # async fn example(
+/// #     records: anteroom_store::records::Records,
+/// #     rooms: anteroom_store::rooms::Rooms,
+/// # ) -> std::io::Result<()> {
+/// use anteroom_platform::{PlatformParts, PlatformService, PlatformServiceSettings};
+///
+/// let settings = PlatformServiceSettings { room_host: "room.example".to_owned(), ..Default::default() };
+/// let service = PlatformService::new(PlatformParts { records, rooms, settings });
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// let shutdown = tokio_util::sync::CancellationToken::new();
+/// service.serve(listener, shutdown).await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct PlatformService {
     shared: Arc<Shared>,
-}
-
-struct Shared {
-    settings: PlatformServiceSettings,
+    /// Ends the polls that are held.
+    closing: CancellationToken,
 }
 
 impl PlatformService {
     /// Puts the service together. Nothing is listened on yet.
     pub fn new(parts: PlatformParts) -> Self {
-        let PlatformParts { records: _, rooms: _, settings } = parts;
-        Self { shared: Arc::new(Shared { settings }) }
+        let PlatformParts { records, rooms, settings } = parts;
+        let closing = CancellationToken::new();
+        let feed = Feed::new(records.clone(), closing.clone());
+        let actions = Actions::new(records, rooms, &settings.room_host);
+        Self { shared: Arc::new(Shared { actions, feed, settings }), closing }
     }
 
-    /// All routes, for a listener of the caller's own.
+    /// All routes, for a listener of the caller's own. Where a sign-in comes from, and whether it came over TLS, is
+    /// read from the [`Peer`](anteroom_listen::Peer) in a request's extensions.
     pub fn router(&self) -> Router {
-        Router::new()
+        http::router(Arc::clone(&self.shared))
     }
 
-    /// Serves until `shutdown` is cancelled and the requests in flight have ended.
+    /// Serves until `shutdown` is cancelled and the requests in flight have ended. Polls that are held then are
+    /// answered at once, for all clones of this service.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
         let limits = self.shared.settings.limits;
-        anteroom_listen::serve(listener, None, self.router(), limits, shutdown).await;
+        let serving = anteroom_listen::serve(listener, None, self.router(), limits, shutdown.clone());
+        let closing = async {
+            shutdown.cancelled().await;
+            self.closing.cancel();
+        };
+        tokio::join!(serving, closing);
     }
 }

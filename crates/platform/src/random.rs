@@ -1,6 +1,6 @@
 //! Fresh secrets from the system's source of randomness.
 
-use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use data_encoding::BASE64URL_NOPAD;
 
 /// The system gave no randomness. Nothing secret can be made then, and nothing is.
 #[derive(Debug, thiserror::Error)]
@@ -30,11 +30,6 @@ pub(crate) fn api_key() -> Result<String, NoRandomness> {
 /// The value of an operator's session cookie: 256 random bits.
 pub(crate) fn session() -> Result<String, NoRandomness> {
     Ok(BASE64URL_NOPAD.encode(&bytes::<32>()?))
-}
-
-/// A short name that tells two things apart and is no secret.
-pub(crate) fn short_id() -> Result<String, NoRandomness> {
-    Ok(HEXLOWER.encode(&bytes::<6>()?))
 }
 
 /// A password that a person can type from a screen: four groups of five letters and digits, none of which is

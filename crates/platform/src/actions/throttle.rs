@@ -51,7 +51,8 @@ impl Throttle {
     fn make_room(&mut self, now: Timestamp) {
         self.clear_at.retain(|_, clear_at| *clear_at > now);
         if self.clear_at.len() >= NETWORKS_MAX
-            && let Some(soonest) = self.clear_at.iter().min_by_key(|(_, at)| **at).map(|(network, _)| *network)
+            && let Some(soonest) =
+                self.clear_at.iter().min_by_key(|(_, at)| **at).map(|(network, _)| *network)
         {
             self.clear_at.remove(&soonest);
         }

@@ -2,10 +2,10 @@
 //! report is worth nothing once it is old, and a restarted platform hears from every connector within a poll.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use anteroom_protocol::id::CustomerId;
 use anteroom_protocol::time::Timestamp;
-use std::time::Duration;
 
 /// Processes remembered over all accounts. Each takes some hundred bytes; beyond it, the one that was silent for
 /// longest makes room.
@@ -36,6 +36,8 @@ pub(crate) struct Report {
 pub(crate) struct Heard {
     /// Its own words.
     pub(crate) report: Report,
+    /// When it was first heard of.
+    pub(crate) first_seen: Timestamp,
     /// When it last said something.
     pub(crate) last_seen: Timestamp,
     /// When it first said that it runs this version.
@@ -83,22 +85,24 @@ impl Reports {
         if !self.heard.contains_key(&key) && self.heard.len() >= PROCESSES_MAX {
             self.make_room(now);
         }
-        let running_since = self
-            .heard
-            .get(&key)
+        let before = self.heard.get(&key);
+        let first_seen = before.map_or(now, |before| before.first_seen);
+        let running_since = before
             .filter(|before| before.report.running_version == report.running_version)
             .map_or(now, |before| before.running_since);
-        self.heard.insert(key, Heard { report, last_seen: now, running_since });
+        self.heard.insert(key, Heard { report, first_seen, last_seen: now, running_since });
     }
 
     /// The processes of one account, by name.
     pub(crate) fn of(&mut self, customer: &CustomerId, now: Timestamp) -> Vec<Heard> {
         self.forget(now);
-        let mut found: Vec<Heard> =
-            self.heard.iter().filter(|((of, ..), _)| of == customer).map(|(_, heard)| heard.clone()).collect();
-        found.sort_by(|a, b| {
-            (&a.report.name, &a.report.instance).cmp(&(&b.report.name, &b.report.instance))
-        });
+        let mut found: Vec<Heard> = self
+            .heard
+            .iter()
+            .filter(|((of, ..), _)| of == customer)
+            .map(|(_, heard)| heard.clone())
+            .collect();
+        found.sort_by(|a, b| (&a.report.name, &a.report.instance).cmp(&(&b.report.name, &b.report.instance)));
         found
     }
 
@@ -141,7 +145,8 @@ mod tests {
         assert_eq!(heard.standing(Some(2), at(6)), Standing::Behind);
         assert_eq!(heard.standing(Some(1), at(45)), Standing::Silent);
         reports.note(&acme, report("a", Some(2)), at(50));
-        assert_eq!(reports.of(&acme, at(50))[0].running_since, at(50));
+        let heard = reports.of(&acme, at(50)).remove(0);
+        assert_eq!((heard.first_seen, heard.running_since), (at(0), at(50)));
         assert!(reports.of(&"other".parse().unwrap(), at(50)).is_empty());
         assert!(reports.of(&acme, at(50 + FORGOTTEN_AFTER.as_secs())).is_empty());
     }
@@ -150,6 +155,7 @@ mod tests {
     fn refusal_is_told_with_its_reason() {
         let heard = Heard {
             report: Report { problem: Some("no room".into()), ..report("a", Some(1)) },
+            first_seen: at(0),
             last_seen: at(0),
             running_since: at(0),
         };

@@ -104,7 +104,8 @@ impl Fields {
         self.json(name).filter(|value| !value.is_null())
     }
 
-    fn refuse(&mut self, name: &str, found: String, expected: String) {
+    /// Notes that a field cannot be used.
+    pub(crate) fn refuse(&mut self, name: &str, found: String, expected: String) {
         self.problems.push(Problem { path: name.to_owned(), found, expected });
     }
 }
