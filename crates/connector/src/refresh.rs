@@ -31,8 +31,7 @@ pub use self::status::{Source, Status};
 use crate::policy::Policy;
 use crate::settings::Settings;
 
-/// The largest config document that is looked at. A large real one, with a thousand triggers, has half of one.
-pub const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub use anteroom_protocol::integration::DOCUMENT_BYTES_MAX;
 
 /// The largest body of a push: the document in hexadecimal digits, and what stands around it.
 pub const PUSH_BYTES_MAX: usize = 2 * DOCUMENT_BYTES_MAX + 1024;

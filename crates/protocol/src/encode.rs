@@ -47,6 +47,20 @@ pub fn percent_decode_strictly(text: &str) -> Option<Cow<'_, str>> {
     decode(text).filter(|(_, is_well_formed)| *is_well_formed).map(|(decoded, _)| decoded)
 }
 
+/// Decodes `%XX` once into a buffer, without an allocation. As in [`percent_decode`], a `%` without two hex digits is
+/// itself. Nothing when the decoded text does not fit or is not UTF-8.
+pub fn percent_decode_into<'b>(buffer: &'b mut [u8], text: &str) -> Option<&'b str> {
+    let bytes = text.as_bytes();
+    let (mut at, mut len) = (0, 0);
+    while let Some(&byte) = bytes.get(at) {
+        let escape = if byte == b'%' { escaped_byte(&bytes[at + 1..]) } else { None };
+        *buffer.get_mut(len)? = escape.unwrap_or(byte);
+        at += if escape.is_some() { 3 } else { 1 };
+        len += 1;
+    }
+    str::from_utf8(&buffer[..len]).ok()
+}
+
 /// The address in an `x-queueit-ajaxpageurl` header: decoded once, empty when malformed. Total over every text,
 /// because an exception here let visitors past in older connectors (protocol 11-S6).
 pub fn decode_ajax_page_url(header: &str) -> String {
@@ -114,5 +128,8 @@ mod tests {
         assert_eq!(percent_decode("a%FFb"), "a%FFb");
         assert_eq!(percent_decode_strictly("%41%"), None);
         assert_eq!(percent_decode_strictly("%C3%A9").as_deref(), Some("é"));
+        assert_eq!(percent_decode_into(&mut [0; 8], "%41%%3d%C3%A9%4"), Some("A%=é%4"));
+        assert_eq!(percent_decode_into(&mut [0; 2], "abc"), None);
+        assert_eq!(percent_decode_into(&mut [0; 8], "a%FFb"), None);
     }
 }

@@ -5,10 +5,39 @@
 //! A document with a problem is refused as a whole: the official connectors notice such things only when a
 //! visitor comes by, and then let everybody in. What can be followed but is probably not meant is a
 //! [warning](IntegrationConfig::warnings).
+//!
+//! Everything is bounded by a named limit, because a config is downloaded and compiled unattended.
+
+mod fields;
+mod read;
 
 use std::time::Duration;
 
 use crate::problem::Problem;
+
+/// The largest document, in bytes. A large real one, with a thousand triggers, has half a million.
+pub const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The most actions in a document.
+pub const INTEGRATIONS_MAX: usize = 1_000;
+
+/// The most rooms of one action beside its own. Each may cost a MAC on a request.
+pub const INVOLVED_ROOMS_MAX: usize = 100;
+
+/// The most triggers of one action.
+pub const TRIGGERS_MAX: usize = 1_000;
+
+/// The most conditions of one trigger.
+pub const TRIGGER_PARTS_MAX: usize = 1_000;
+
+/// The most texts that one condition compares with.
+pub const VALUES_MAX: usize = 10_000;
+
+/// The longest text of any field, in bytes: as long as an address that servers take.
+pub const TEXT_BYTES_MAX: usize = 8 * 1024;
+
+/// The most problems, and the most warnings, that are told one by one; others are counted.
+pub const PROBLEMS_MAX: usize = 500;
 
 /// A checked integration config.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -208,10 +237,36 @@ impl IntegrationConfig {
     }
 }
 
-/// Reads and checks a document; tells every problem at once.
+/// Reads and checks a document; tells every problem at once. Fields that are not known are left aside.
+///
+/// ```
+/// use anteroom_protocol::integration::parse;
+///
+/// let config = parse(br#"{"Version": 3, "Integrations": []}"#).unwrap();
+/// assert_eq!(config.version, 3);
+///
+/// let problems = parse(br#"{"Integrations": [{"ActionType": "Ignore", "Triggers": 5}]}"#).unwrap_err();
+/// let texts = problems.iter().map(ToString::to_string).collect::<Vec<_>>();
+/// assert_eq!(
+///     texts,
+///     [
+///         "Version: found nothing, expected a whole number greater than 0",
+///         "Integrations[0].Triggers: found 5, expected a list",
+///     ]
+/// );
+/// ```
 ///
 /// # Errors
-/// Everything wrong with it.
-pub fn parse(_bytes: &[u8]) -> Result<IntegrationConfig, Vec<Problem>> {
-    Ok(IntegrationConfig { version: 3, ..IntegrationConfig::default() })
+/// Everything wrong with it, each with its path. At least one problem, at most [`PROBLEMS_MAX`] and one that counts
+/// the others.
+pub fn parse(bytes: &[u8]) -> Result<IntegrationConfig, Vec<Problem>> {
+    if bytes.len() > DOCUMENT_BYTES_MAX {
+        let found = format!("{} bytes", bytes.len());
+        return Err(vec![Problem::new("", found, format!("at most {DOCUMENT_BYTES_MAX}"))]);
+    }
+    // Nesting deeper than 128 levels is an error of the reader, so nothing below recurses without a bound.
+    let document = serde_json::from_slice(bytes).map_err(|error| {
+        vec![Problem::new("", format!("no JSON ({error})"), "an integration config in JSON")]
+    })?;
+    read::read(&document)
 }
