@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 
+use anteroom_protocol::accepted_cookie::ACCEPTED_COOKIE_BYTES_MAX;
 use anteroom_protocol::encode;
 
 use crate::view::Headers;
@@ -39,13 +40,16 @@ pub(crate) fn first_decoded<'v>(headers: &'v dyn Headers, name: &str) -> Cow<'v,
     encode::percent_decode(first)
 }
 
-/// An accepted cookie's value as it was written. Most writers encode it; a few do not, and their value must not be
-/// decoded (protocol section 3.7). No field of it holds an encoded `=` of its own.
-pub(crate) fn decode_accepted(value: &str) -> Cow<'_, str> {
+/// Room for an accepted cookie's decoded value.
+pub(crate) type AcceptedValueBuffer = [u8; ACCEPTED_COOKIE_BYTES_MAX];
+
+/// An accepted cookie's value as it was written, or nothing when that cannot be one. Most writers encode it; a few do
+/// not, and their value must not be decoded (protocol section 3.7). No field of it holds an encoded `=` of its own.
+pub(crate) fn decode_accepted<'b>(buffer: &'b mut AcceptedValueBuffer, value: &'b str) -> Option<&'b str> {
     if value.contains("%3D") || value.contains("%3d") {
-        encode::percent_decode(value)
+        encode::percent_decode_into(buffer, value)
     } else {
-        Cow::Borrowed(value)
+        Some(value)
     }
 }
 

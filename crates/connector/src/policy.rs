@@ -1,46 +1,182 @@
-//! What the integration config in force says to each request. (In the making.)
+//! What the integration config in force says to each request.
+//!
+//! The rules, in words:
+//!
+//! * `HEAD` and `OPTIONS` requests are not guarded.
+//! * The first action with a trigger that matches decides. Without one, and with an ignore action, the request passes.
+//! * At a queue action, an accepted cookie of one of its rooms lets the visitor pass, and so does a queue token, for
+//!   which the visitor gets such a cookie. Whoever has neither is sent to the waiting room; whoever shows something
+//!   that is not good is sent to its page that says why, and loses the cookies that are not good.
+//! * At a cancel action, a visitor with an accepted cookie loses it, and the waiting room is told on the way.
+//!
+//! Nothing a client sends can make this fail: whatever cannot be read is no token, no cookie, and an empty text to
+//! triggers (protocol 11-S6 and S7).
 
-use anteroom_protocol::integration::IntegrationConfig;
+mod action;
+mod cancel;
+mod held;
+mod queue;
+mod visit;
+
+use std::cell::OnceCell;
+use std::fmt;
+
+use anteroom_protocol::accepted_cookie::rooms_that_need_queue_id;
+use anteroom_protocol::integration::{self, Action, IntegrationConfig};
+use anteroom_protocol::mac::Key;
 use anteroom_protocol::problem::Problem;
+use anteroom_protocol::redirect::strip_token;
 use anteroom_protocol::time::Timestamp;
 
-use crate::decision::{Decision, Reason};
+use self::action::CompiledAction;
+use self::visit::Visit;
+use crate::decision::{ActionKind, Decision, Reason};
 use crate::settings::Settings;
+use crate::triggers::{Sources, SourcesBuilder, Triggers, Values};
 use crate::view::RequestView;
 
-/// An integration config made ready to decide requests.
-#[derive(Debug)]
+/// An integration config made ready to decide requests. Never changes.
+///
+/// ```
+/// use anteroom_connector::decision::Outcome;
+/// use anteroom_connector::policy::Policy;
+/// use anteroom_connector::settings::{Fallback, Settings};
+/// use anteroom_connector::view::RequestView;
+/// use anteroom_protocol::{integration, secret::Secret, time::Timestamp};
+///
+/// let config = integration::parse(
+///     br#"{"Version": 7, "Integrations": [{
+///         "Name": "tickets", "ActionType": "Queue", "EventId": "spring24", "QueueDomain": "queue.shop.example",
+///         "CookieValidityMinute": 20,
+///         "Triggers": [{"LogicalOperator": "And", "TriggerParts": [{
+///             "ValidatorType": "UrlValidator", "UrlPart": "PagePath", "Operator": "Contains", "ValueToCompare": "/tickets"
+///         }]}]
+///     }]}"#,
+/// )
+/// .unwrap();
+/// let settings = Settings {
+///     customer_id: "acme".to_owned(),
+///     secret_key: Secret::new("a made-up key".to_owned()),
+///     room_base: None,
+///     platform_suffix: None,
+///     fallback: Fallback::LetPass,
+/// };
+/// let policy = Policy::compile(&config, &settings)?;
+///
+/// let decide = |url| {
+///     let view = RequestView { method: "GET", url, headers: &[("host", "shop.example")], client_ip: None, body: None };
+///     policy.decide(&view, Timestamp::from_seconds(1_700_000_000)).outcome
+/// };
+/// assert_eq!(decide("https://shop.example/"), Outcome::Pass);
+/// assert!(matches!(decide("https://shop.example/tickets"), Outcome::Redirect { location }
+///     if location.starts_with("https://queue.shop.example/?c=acme&e=spring24&ver=rust-")));
+/// # Ok::<(), anteroom_connector::policy::CompileError>(())
+/// ```
 pub struct Policy {
     version: u64,
     warnings: Vec<String>,
+    sources: Sources,
+    /// In the order in which they are tried.
+    actions: Vec<(Triggers, CompiledAction)>,
+    common: Common,
 }
 
-/// Why an integration config and settings cannot be followed.
+/// What all actions share.
+struct Common {
+    key: Key,
+    customer_id: String,
+    /// `cver` of every address of a waiting room.
+    version_text: String,
+    /// `&kupver=…`, or empty.
+    address_end: String,
+}
+
+/// Why an integration config cannot be followed with these settings.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the integration config cannot be followed here")]
+#[error("the integration config cannot be followed with these settings")]
 pub struct CompileError(Vec<Problem>);
 
 impl CompileError {
-    /// Everything that is wrong.
+    /// Everything that is wrong; at least one problem.
     pub fn problems(&self) -> &[Problem] {
         &self.0
     }
 }
 
 impl Policy {
-    /// Makes a config ready.
+    /// Makes a config ready. Takes time and memory in proportion to its size; done once for each version.
     ///
     /// # Errors
-    /// When the settings are unusable or the config is too large to be compiled.
-    pub fn compile(config: &IntegrationConfig, _settings: &Settings) -> Result<Self, CompileError> {
-        Ok(Self { version: config.version, warnings: Vec::new() })
+    /// When the [settings](Settings::problems) are of no use, or the triggers look for more than can be numbered.
+    pub fn compile(config: &IntegrationConfig, settings: &Settings) -> Result<Self, CompileError> {
+        let problems = settings.problems();
+        if !problems.is_empty() {
+            return Err(CompileError(problems));
+        }
+        let need_queue_id = rooms_that_need_queue_id(config.integrations.iter().flat_map(|integration| {
+            match &integration.action {
+                Action::Queue(queue) => queue.rooms.as_slice(),
+                Action::Cancel(cancel) => cancel.rooms.as_slice(),
+                Action::Ignore => &[],
+            }
+            .iter()
+            .map(String::as_str)
+        }));
+        let mut sources = SourcesBuilder::default();
+        let mut actions = Vec::with_capacity(config.integrations.len());
+        for integration in &config.integrations {
+            let triggers = Triggers::compile(&integration.triggers, integration.is_normalized, &mut sources);
+            actions.push((triggers, CompiledAction::compile(integration, &need_queue_id, settings)));
+        }
+        let sources = sources.build().map_err(|error| {
+            CompileError(vec![Problem::new("Integrations", error.to_string(), "fewer or shorter texts in triggers")])
+        })?;
+        Ok(Self {
+            version: config.version,
+            warnings: warnings(config, settings),
+            sources,
+            actions,
+            common: Common {
+                key: Key::from_secret(&settings.secret_key),
+                customer_id: settings.customer_id.clone(),
+                version_text: config.version_text.clone(),
+                address_end: settings
+                    .platform_suffix
+                    .as_ref()
+                    .map(|suffix| format!("&kupver={suffix}"))
+                    .unwrap_or_default(),
+            },
+        })
     }
 
     /// Says what to do with one request.
     ///
-    /// Reads nothing but its arguments: the same request at the same time gets the same answer.
-    pub fn decide(&self, _view: &RequestView<'_>, _now: Timestamp) -> Decision {
-        Decision::untouched(Reason::NoActionMatches)
+    /// Reads nothing but its arguments: the same request at the same time gets the same answer. Costs one pass over
+    /// each thing that triggers look at and, where a queue action matches, one MAC for a cookie or token that is good.
+    /// A request that passes without a cookie to be set takes no allocation, unless triggers look at its normalised
+    /// address, at letters beyond ASCII without regard to case, or for more than 128 texts in one thing.
+    pub fn decide(&self, view: &RequestView<'_>, now: Timestamp) -> Decision {
+        // By case, as HTTP compares methods: `head` is another method, and guarded.
+        if matches!(view.method, "HEAD" | "OPTIONS") {
+            return Decision::untouched(Reason::MethodNotGuarded);
+        }
+        let url = strip_token(view.url);
+        let normalized = OnceCell::new();
+        let values = Values::new(&self.sources, *view, &url, &normalized);
+        let Some((_, action)) = self.actions.iter().find(|(triggers, _)| triggers.match_request(&values)) else {
+            return Decision::untouched(Reason::NoActionMatches);
+        };
+        let visit = Visit::new(&self.common, view, &url, now);
+        let mut decision = match action {
+            CompiledAction::Queue(action) => queue::decide(action, &visit),
+            CompiledAction::Cancel(action) => cancel::decide(action, &visit),
+            CompiledAction::Ignore { .. } => {
+                Decision { action: Some(ActionKind::Ignore), ..Decision::untouched(Reason::Ignored) }
+            }
+        };
+        decision.action_name = Some(action.name());
+        decision.is_ajax = visit.is_ajax();
+        decision
     }
 
     /// The version of the integration config.
@@ -48,8 +184,34 @@ impl Policy {
         self.version
     }
 
-    /// What in the config is allowed but probably not meant.
+    /// What in the config is allowed but probably not meant, or not followed yet; a sentence each.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
+}
+
+impl fmt::Debug for Policy {
+    /// Names the version. The rest is large, and some of it secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+fn warnings(config: &IntegrationConfig, settings: &Settings) -> Vec<String> {
+    let unverified = config.integrations.iter().enumerate().filter_map(|(at, integration)| {
+        let is_verified = matches!(&integration.action, Action::Queue(queue) if queue.is_queue_id_verified);
+        is_verified.then(|| {
+            format!(
+                "Integrations[{at}].VerifyQueueIdEnabled: this connector does not count uses of a queue id yet, so a \
+                 visitor may come more often than the limit says"
+            )
+        })
+    });
+    config
+        .warnings()
+        .iter()
+        .map(ToString::to_string)
+        .chain(unverified.take(integration::PROBLEMS_MAX))
+        .chain(settings.warning())
+        .collect()
 }

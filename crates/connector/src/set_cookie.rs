@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anteroom_protocol::encode;
 use anteroom_protocol::time::Timestamp;
+use httpdate::HttpDate;
 
 /// How long a browser keeps an accepted cookie: a day. How long it *counts* is written inside it, and is shorter
 /// (protocol section 3.6).
@@ -36,11 +37,11 @@ impl SetCookie {
         match &self.value {
             Some(value) => {
                 header.push_str(&encode::enc(value));
-                let expires = HttpDate(now.saturating_add(COOKIE_AGE_MAX));
+                let expires = http_date(now.saturating_add(COOKIE_AGE_MAX));
                 let _ = write!(header, "; Max-Age={}; Expires={expires}", COOKIE_AGE_MAX.as_secs());
             }
             None => {
-                let _ = write!(header, "; Max-Age=0; Expires={}", HttpDate(Timestamp::EPOCH));
+                let _ = write!(header, "; Max-Age=0; Expires={}", http_date(Timestamp::EPOCH));
             }
         }
         header.push_str("; Path=/");
@@ -65,33 +66,10 @@ impl std::fmt::Debug for SetCookie {
     }
 }
 
-/// A moment as HTTP writes it (RFC 9110, section 5.6.7).
-struct HttpDate(Timestamp);
-
-impl std::fmt::Display for HttpDate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-        const MONTHS: [&str; 12] =
-            ["Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Jan", "Feb"];
-        // The last second of the year 9999: the header has four digits for a year.
-        const LAST_SECOND: u64 = 253_402_300_799;
-        let seconds = self.0.as_seconds().min(LAST_SECOND);
-        let (days, second_of_day) = (seconds / 86_400, seconds % 86_400);
-        let weekday = WEEKDAYS.get((days % 7) as usize).copied().unwrap_or_default();
-        // Years are counted from March, so that a leap day is the last day of its year and the months' lengths
-        // repeat: 153 days in every five months. Day 0 is 1 March of the year 0, and 400 years are 146,097 days.
-        let days = days + 719_468;
-        let (era, day_of_era) = (days / 146_097, days % 146_097);
-        let year_of_era =
-            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * month + 2) / 5 + 1;
-        let year = era * 400 + year_of_era + u64::from(month >= 10);
-        let month = MONTHS.get(month as usize).copied().unwrap_or_default();
-        let (hour, minute, second) = (second_of_day / 3_600, second_of_day / 60 % 60, second_of_day % 60);
-        write!(f, "{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
-    }
+/// A moment as HTTP writes it (RFC 9110, section 5.6.7). A year has four digits there, so time ends with 9999.
+fn http_date(moment: Timestamp) -> HttpDate {
+    const LAST_SECOND: u64 = 253_402_300_799;
+    HttpDate::from(UNIX_EPOCH + Duration::from_secs(moment.as_seconds().min(LAST_SECOND)))
 }
 
 #[cfg(test)]
@@ -99,7 +77,7 @@ mod tests {
     use super::*;
 
     fn date(seconds: u64) -> String {
-        HttpDate(Timestamp::from_seconds(seconds)).to_string()
+        http_date(Timestamp::from_seconds(seconds)).to_string()
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What the person who runs a site tells their connector, apart from the integration config that arrives by
 //! itself.
 
+use anteroom_protocol::id::CustomerId;
+use anteroom_protocol::problem::Problem;
 use anteroom_protocol::secret::Secret;
 
 /// A connector's own settings.
@@ -18,6 +20,49 @@ pub struct Settings {
     pub platform_suffix: Option<String>,
     /// What becomes of requests while no policy is in force.
     pub fallback: Fallback,
+}
+
+impl Settings {
+    /// Everything about them that cannot be used, each with the name of the setting. Empty when they are good.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.customer_id.is_empty() {
+            problems.push(Problem::new("customer_id", "an empty text", "the id of the account"));
+        }
+        if self.secret_key.expose().is_empty() {
+            // With an empty key, anybody could sign.
+            problems.push(Problem::new("secret_key", "an empty text", "the account's secret key"));
+        }
+        if let Some(base) = self.room_base.as_deref().filter(|base| !is_room_base(base)) {
+            let expected = "an address such as \"http://127.0.0.1:8602\", without ? and #";
+            problems.push(Problem::new("room_base", Problem::quote(base), expected));
+        }
+        if let Some(suffix) = self.platform_suffix.as_deref().filter(|suffix| !is_platform_suffix(suffix)) {
+            let expected = "letters, digits and any of - . _ ~, such as \"anteroom-gateway-0.1.0\"";
+            problems.push(Problem::new("platform_suffix", Problem::quote(suffix), expected));
+        }
+        problems
+    }
+
+    /// What can be used but is probably not meant.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let error = self.customer_id.parse::<CustomerId>().err()?;
+        Some(format!("customer_id: {error}; addresses of the waiting room may come out wrong"))
+    }
+}
+
+fn is_room_base(base: &str) -> bool {
+    let rest = base.strip_prefix("https://").or_else(|| base.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        !rest.is_empty()
+            && !rest.starts_with('/')
+            && rest.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '?' | '#' | '\\'))
+    })
+}
+
+/// It is sent as it stands (`kupver`).
+fn is_platform_suffix(suffix: &str) -> bool {
+    !suffix.is_empty() && suffix.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~'))
 }
 
 /// What a host does with a request that it cannot decide, because no usable integration config has ever arrived.

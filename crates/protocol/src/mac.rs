@@ -104,6 +104,14 @@ impl fmt::Debug for Mac {
 pub struct HexMac([u8; HEX_LEN]);
 
 impl HexMac {
+    /// Takes a text over if it [could be a MAC](is_hex_mac). Says nothing about whose it is.
+    pub fn parse(text: &str) -> Option<Self> {
+        if !is_hex_mac(text) {
+            return None;
+        }
+        text.as_bytes().try_into().ok().map(Self)
+    }
+
     /// The digits.
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.0).expect("hex digits are ASCII")

@@ -1,0 +1,102 @@
+//! Which accepted cookies a visitor holds (protocol 5.4).
+
+use std::ops::ControlFlow;
+
+use anteroom_protocol::accepted_cookie::{ACCEPTED_COOKIE_BYTES_MAX, AcceptedCookie, AcceptedCookieError, CookieAge};
+use anteroom_protocol::id::QueueId;
+use anteroom_protocol::mac::HexMac;
+use anteroom_protocol::queue_token::RedirectType;
+
+use super::action::{Room, Rooms};
+use super::visit::Visit;
+use crate::cookies;
+use crate::set_cookie::SetCookie;
+
+/// So many cookies of one name are tried, each at the cost of a MAC. Browsers send several when a site once set them
+/// for several domains or paths.
+const COOKIES_OF_A_NAME_MAX: usize = 4;
+
+/// What a genuine cookie says.
+#[derive(Clone, Copy)]
+pub(super) struct HeldCookie {
+    pub(super) queue_id: Option<QueueId>,
+    pub(super) fixed_validity_minutes: Option<u32>,
+    pub(super) redirect_type: RedirectType,
+    pub(super) hashed_ip: Option<HexMac>,
+}
+
+/// What the cookies for one room, or for several, come to.
+#[derive(Clone, Copy)]
+pub(super) enum Held<C> {
+    Nothing,
+    /// One that is over or not genuine.
+    Refused,
+    /// One that is good, but bound to another address than the visitor's.
+    OtherAddress(C),
+    Good(C),
+}
+
+/// The first good cookie, in the order of the rooms; without one, the last room with a cookie tells.
+pub(super) fn first_good<'r>(rooms: &'r Rooms, age: CookieAge, visit: &Visit<'_>) -> Held<(&'r Room, HeldCookie)> {
+    let mut held = Held::Nothing;
+    for room in rooms.as_slice() {
+        match of_room(room, age, visit) {
+            Held::Nothing => {}
+            Held::Refused => held = Held::Refused,
+            Held::OtherAddress(cookie) => held = Held::OtherAddress((room, cookie)),
+            Held::Good(cookie) => return Held::Good((room, cookie)),
+        }
+    }
+    held
+}
+
+/// The first good cookie of a room; without one, its first cookie tells.
+pub(super) fn of_room(room: &Room, age: CookieAge, visit: &Visit<'_>) -> Held<HeldCookie> {
+    let mut held = Held::Nothing;
+    let mut tried = 0;
+    cookies::visit(visit.headers, &room.cookie_name, &mut |value| {
+        let found = open(value, room, age, visit);
+        let is_good = matches!(found, Held::Good(_));
+        if is_good || matches!(held, Held::Nothing) {
+            held = found;
+        }
+        tried += 1;
+        if is_good || tried == COOKIES_OF_A_NAME_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    held
+}
+
+fn open(value: &str, room: &Room, age: CookieAge, visit: &Visit<'_>) -> Held<HeldCookie> {
+    let mut buffer = [0; ACCEPTED_COOKIE_BYTES_MAX];
+    let Some(value) = cookies::decode_accepted(&mut buffer, value) else { return Held::Refused };
+    match AcceptedCookie::open(value, &visit.common.key, room.for_cookie(), age, visit.client_ip) {
+        Ok(cookie) => Held::Good(HeldCookie::of(&cookie)),
+        Err(AcceptedCookieError::NotFound) => Held::Nothing,
+        Err(AcceptedCookieError::HashMismatch | AcceptedCookieError::Expired) => Held::Refused,
+        Err(AcceptedCookieError::IpMismatch(cookie)) => Held::OtherAddress(HeldCookie::of(&cookie)),
+    }
+}
+
+/// Removes the cookies of those rooms that the visitor holds any for.
+pub(super) fn removals(rooms: &Rooms, visit: &Visit<'_>) -> Vec<SetCookie> {
+    let is_held = |room: &&Room| {
+        let mut is_held = false;
+        cookies::visit(visit.headers, &room.cookie_name, &mut |value| {
+            is_held = !value.is_empty();
+            if is_held { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        is_held
+    };
+    rooms.as_slice().iter().filter(is_held).map(|room| rooms.set_cookie(room, None)).collect()
+}
+
+impl HeldCookie {
+    fn of(cookie: &AcceptedCookie<'_>) -> Self {
+        Self {
+            queue_id: cookie.queue_id.and_then(|queue_id| queue_id.parse().ok()),
+            fixed_validity_minutes: cookie.fixed_validity_minutes,
+            redirect_type: cookie.redirect_type,
+            hashed_ip: cookie.hashed_ip.and_then(HexMac::parse),
+        }
+    }
+}

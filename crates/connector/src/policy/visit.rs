@@ -1,0 +1,97 @@
+//! One request, as actions look at it.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use anteroom_protocol::encode::{decode_ajax_page_url, enc};
+use anteroom_protocol::redirect::find_token;
+use anteroom_protocol::time::Timestamp;
+
+use super::Common;
+use crate::decision::Outcome;
+use crate::view::{Headers, RequestView};
+
+/// Sent by a page's script that follows redirects itself: the page's own address, encoded.
+const AJAX_PAGE_URL_HEADER: &str = "x-queueit-ajaxpageurl";
+
+/// Carries the queue token of clients that cannot put it into the address.
+const TOKEN_HEADER: &str = "x-queueittoken";
+
+pub(super) struct Visit<'a> {
+    pub(super) common: &'a Common,
+    pub(super) headers: &'a dyn Headers,
+    pub(super) client_ip: Option<IpAddr>,
+    pub(super) now: Timestamp,
+    method: &'a str,
+    /// The address as it came, and without queue tokens.
+    full_url: &'a str,
+    url: &'a str,
+    ajax_page_url: Option<&'a str>,
+}
+
+/// The queue token that a request carries.
+pub(super) struct CarriedToken<'a> {
+    pub(super) text: Cow<'a, str>,
+    is_in_url: bool,
+}
+
+impl<'a> Visit<'a> {
+    pub(super) fn new(common: &'a Common, view: &RequestView<'a>, url: &'a str, now: Timestamp) -> Self {
+        Self {
+            common,
+            headers: view.headers,
+            client_ip: view.client_ip,
+            now,
+            method: view.method,
+            full_url: view.url,
+            url,
+            ajax_page_url: view.headers.get(AJAX_PAGE_URL_HEADER).filter(|url| !url.is_empty()),
+        }
+    }
+
+    /// Whether a script of a page asked and follows redirects itself.
+    pub(super) const fn is_ajax(&self) -> bool {
+        self.ajax_page_url.is_some()
+    }
+
+    /// Where the visitor wants to be: the page whose script asked, or the address itself. Empty when the script's
+    /// word cannot be read.
+    pub(super) fn wanted_url(&self) -> Cow<'a, str> {
+        match self.ajax_page_url {
+            Some(header) => decode_ajax_page_url(header).into(),
+            None => self.url.into(),
+        }
+    }
+
+    /// The queue token in the address or, when there is none, in the header.
+    pub(super) fn carried_token(&self) -> Option<CarriedToken<'a>> {
+        let in_url = find_token(self.full_url).map(|text| CarriedToken { text, is_in_url: true });
+        in_url.or_else(|| {
+            let text = self.headers.get(TOKEN_HEADER).filter(|text| !text.is_empty())?;
+            Some(CarriedToken { text: text.into(), is_in_url: false })
+        })
+    }
+
+    /// Sends the visitor to an address of a waiting room, by a redirect or through the page's script.
+    pub(super) fn send_to(&self, mut room_url: String) -> Outcome {
+        let end = &self.common.address_end;
+        if self.is_ajax() {
+            let mut header_value = enc(&room_url);
+            header_value.push_str(end);
+            return Outcome::AjaxRedirect { header_value };
+        }
+        room_url.push_str(end);
+        Outcome::Redirect { location: room_url }
+    }
+
+    /// Lets a visitor through a queue action. A token in the address is taken out of it by a redirect, but only
+    /// where that loses nothing: it would lose the body of a `POST`, and a script would not follow it.
+    pub(super) fn let_in(&self, token: Option<&CarriedToken<'_>>) -> Outcome {
+        match token {
+            Some(token) if token.is_in_url && self.method == "GET" && !self.is_ajax() => {
+                Outcome::StripToken { location: self.url.to_owned() }
+            }
+            _ => Outcome::Pass,
+        }
+    }
+}
