@@ -129,7 +129,11 @@ impl Policy {
             actions.push((triggers, CompiledAction::compile(integration, &need_queue_id, settings)));
         }
         let sources = sources.build().map_err(|error| {
-            CompileError(vec![Problem::new("Integrations", error.to_string(), "fewer or shorter texts in triggers")])
+            CompileError(vec![Problem::new(
+                "Integrations",
+                error.to_string(),
+                "fewer or shorter texts in triggers",
+            )])
         })?;
         Ok(Self {
             version: config.version,
@@ -163,7 +167,8 @@ impl Policy {
         let url = strip_token(view.url);
         let normalized = OnceCell::new();
         let values = Values::new(&self.sources, *view, &url, &normalized);
-        let Some((_, action)) = self.actions.iter().find(|(triggers, _)| triggers.match_request(&values)) else {
+        let Some((_, action)) = self.actions.iter().find(|(triggers, _)| triggers.match_request(&values))
+        else {
             return Decision::untouched(Reason::NoActionMatches);
         };
         let visit = Visit::new(&self.common, view, &url, now);

@@ -62,7 +62,8 @@ fn is_room_base(base: &str) -> bool {
 
 /// It is sent as it stands (`kupver`).
 fn is_platform_suffix(suffix: &str) -> bool {
-    !suffix.is_empty() && suffix.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~'))
+    !suffix.is_empty()
+        && suffix.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~'))
 }
 
 /// What a host does with a request that it cannot decide, because no usable integration config has ever arrived.

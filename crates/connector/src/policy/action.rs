@@ -55,7 +55,11 @@ pub(super) struct Room {
 }
 
 impl CompiledAction {
-    pub(super) fn compile(integration: &Integration, need_queue_id: &HashSet<String>, settings: &Settings) -> Self {
+    pub(super) fn compile(
+        integration: &Integration,
+        need_queue_id: &HashSet<String>,
+        settings: &Settings,
+    ) -> Self {
         let name = Arc::from(integration.name.as_str());
         match &integration.action {
             Action::Queue(queue) => Self::Queue(QueueAction {
@@ -79,8 +83,9 @@ impl CompiledAction {
     }
 
     pub(super) fn name(&self) -> Arc<str> {
-        let (Self::Queue(QueueAction { name, .. }) | Self::Cancel(CancelAction { name, .. }) | Self::Ignore { name }) =
-            self;
+        let (Self::Queue(QueueAction { name, .. })
+        | Self::Cancel(CancelAction { name, .. })
+        | Self::Ignore { name }) = self;
         Arc::clone(name)
     }
 }

@@ -18,8 +18,7 @@ pub(super) fn decide(action: &CancelAction, visit: &Visit<'_>) -> Decision {
             Held::Nothing | Held::Refused | Held::OtherAddress(_) => (room, None),
         })
         .collect::<Vec<_>>();
-    let nothing_done =
-        |reason| Decision { action: Some(ActionKind::Cancel), ..Decision::untouched(reason) };
+    let nothing_done = |reason| Decision { action: Some(ActionKind::Cancel), ..Decision::untouched(reason) };
     let Some(first) = held.iter().find_map(|(_, cookie)| cookie.as_ref()) else {
         return nothing_done(Reason::NothingToCancel);
     };
@@ -28,7 +27,8 @@ pub(super) fn decide(action: &CancelAction, visit: &Visit<'_>) -> Decision {
         .iter()
         .map(|(_, cookie)| cookie.and_then(|cookie| cookie.queue_id).map(|queue_id| queue_id.to_string()))
         .collect::<Vec<_>>();
-    let rooms = held.iter().zip(&queue_ids).map(|((room, _), queue_id)| (&*room.event_id, queue_id.as_deref()));
+    let rooms =
+        held.iter().zip(&queue_ids).map(|((room, _), queue_id)| (&*room.event_id, queue_id.as_deref()));
     let url = action.address.cancel_url(&visit.common.customer_id, rooms, &visit.wanted_url());
     Decision {
         outcome: visit.send_to(url),

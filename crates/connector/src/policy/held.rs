@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use anteroom_protocol::accepted_cookie::{ACCEPTED_COOKIE_BYTES_MAX, AcceptedCookie, AcceptedCookieError, CookieAge};
+use anteroom_protocol::accepted_cookie::{
+    ACCEPTED_COOKIE_BYTES_MAX, AcceptedCookie, AcceptedCookieError, CookieAge,
+};
 use anteroom_protocol::id::QueueId;
 use anteroom_protocol::mac::HexMac;
 use anteroom_protocol::queue_token::RedirectType;
@@ -37,7 +39,11 @@ pub(super) enum Held<C> {
 }
 
 /// The first good cookie, in the order of the rooms; without one, the last room with a cookie tells.
-pub(super) fn first_good<'r>(rooms: &'r Rooms, age: CookieAge, visit: &Visit<'_>) -> Held<(&'r Room, HeldCookie)> {
+pub(super) fn first_good<'r>(
+    rooms: &'r Rooms,
+    age: CookieAge,
+    visit: &Visit<'_>,
+) -> Held<(&'r Room, HeldCookie)> {
     let mut held = Held::Nothing;
     for room in rooms.as_slice() {
         match of_room(room, age, visit) {
@@ -61,7 +67,11 @@ pub(super) fn of_room(room: &Room, age: CookieAge, visit: &Visit<'_>) -> Held<He
             held = found;
         }
         tried += 1;
-        if is_good || tried == COOKIES_OF_A_NAME_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if is_good || tried == COOKIES_OF_A_NAME_MAX {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     });
     held
 }

@@ -111,7 +111,9 @@ fn refuse_token<C>(
 fn send_to_queue(action: &QueueAction, held: Held<(&Room, HeldCookie)>, visit: &Visit<'_>) -> Decision {
     let set_cookies = removals(action, &held, visit);
     let (url, reason) = match held {
-        Held::OtherAddress((_, cookie)) => (other_address_url(action, &cookie, visit), Reason::CookieOfAnotherAddress),
+        Held::OtherAddress((_, cookie)) => {
+            (other_address_url(action, &cookie, visit), Reason::CookieOfAnotherAddress)
+        }
         Held::Refused => (enqueue_url(action, visit), Reason::CookieRefused),
         Held::Nothing | Held::Good(_) => (enqueue_url(action, visit), Reason::NothingToShow),
     };
