@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use data_encoding::{BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 
 use anteroom_protocol::secret::Secret;
 
@@ -105,8 +105,11 @@ impl MasterKey {
         let refuse = |source| MasterKeyError::NotWritable { path: path.to_owned(), source };
         let mut bytes = [0; KEY_BYTES];
         getrandom::fill(&mut bytes).map_err(MasterKeyError::NoRandomness)?;
-        let unnamed = path.with_extension(format!("new.{}", std::process::id()));
-        let named = write_new(&unnamed, &data_encoding::HEXLOWER.encode(&bytes))
+        // Not by process id: two containers on one volume both are process 1.
+        let mut suffix = [0; 8];
+        getrandom::fill(&mut suffix).map_err(MasterKeyError::NoRandomness)?;
+        let unnamed = path.with_extension(format!("new.{}", HEXLOWER.encode(&suffix)));
+        let named = write_new(&unnamed, &HEXLOWER.encode(&bytes))
             .and_then(|()| fs::hard_link(&unnamed, path))
             .and_then(|()| sync_directory(path));
         let _ = fs::remove_file(&unnamed);
@@ -150,7 +153,7 @@ impl fmt::Debug for MasterKey {
 
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;

@@ -3,4 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this whole binary is a test, its helpers too")]
 
 mod backends;
+mod directory;
 mod embedded;
+mod limits;
+mod records;
+mod support;
