@@ -18,30 +18,34 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower_service::Service;
 
 /// What one listener allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections held at once. Further ones wait in the kernel's backlog, where they cost nothing of ours.
-    /// Default: 20,000.
+    /// Connections held at once, at least one. Further ones wait in the kernel's backlog, where they cost nothing
+    /// of ours. Default: 20,000.
     pub connections: usize,
-    /// How long a client may take from the first byte to the end of a request's headers, and how long an idle
-    /// connection is kept. Default: 30 seconds, a little more than the longest time between two polls of a
-    /// waiting page, so that a waiting visitor's connection serves for all of them.
+    /// How long a client may take to the end of a request's headers, from the opening of the connection or from
+    /// the end of the answer before; so also how long an idle connection is kept. Default: 35 seconds, a little
+    /// more than the longest time between two polls of a waiting page, so that a waiting visitor's connection
+    /// serves for all of them.
     pub header_read_timeout: Duration,
     /// How long a client may take for the TLS handshake. Default: 10 seconds.
     pub handshake_timeout: Duration,
-    /// Bytes of one request's head; a longer one is answered 431. Default: 32 KiB: an address of 8 KiB, as much
-    /// in cookies, and room for the rest.
+    /// Bytes of one request's head; a longer one is answered 431, also when its address alone is longer. At least
+    /// 8 KiB, below which hyper does not read. Default: 32 KiB: an address of 8 KiB, as much in cookies, and room
+    /// for the rest.
     pub header_bytes: usize,
     /// Header fields of one request; more are answered 431. Default: 100.
     pub header_fields: usize,
-    /// How long requests in flight may take to end once a shutdown was asked for. Default: 10 seconds.
+    /// How long requests in flight may take to end once a shutdown was asked for; then they are broken off.
+    /// Default: 10 seconds.
     pub drain: Duration,
 }
 
@@ -67,6 +71,15 @@ pub struct Peer {
     pub is_tls: bool,
 }
 
+/// A connection's place among [`Limits::connections`], in every request's extensions.
+///
+/// After an upgrade the socket belongs to whoever asked for it, and the connection that the listener knows of is
+/// over. Who keeps a clone of this beside the socket stays counted, and is waited for during a shutdown.
+#[derive(Clone, Debug)]
+pub struct ConnectionSlot {
+    _counted: Arc<(OwnedSemaphorePermit, TaskTrackerToken)>,
+}
+
 /// Serves until `shutdown` is cancelled, then lets requests in flight end within [`Limits::drain`].
 ///
 /// With `tls` every connection begins with a handshake; without, it is plain HTTP. A client that breaks off, is too
@@ -87,8 +100,9 @@ pub async fn serve<S, B>(
 {
     const PAUSE_AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
     let acceptor = tls.map(TlsAcceptor::from);
-    let permits = Arc::new(Semaphore::new(limits.connections));
+    let permits = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
     let connections = TaskTracker::new();
+    let time_to_drain_is_over = CancellationToken::new();
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -102,12 +116,21 @@ pub async fn serve<S, B>(
                 continue;
             }
         };
-        let connection =
-            Connection { stream, address, acceptor: acceptor.clone(), service: service.clone(), limits };
-        let shutdown = shutdown.clone();
-        connections.spawn(async move {
-            connection.run(shutdown).await;
-            drop(permit);
+        let slot = ConnectionSlot { _counted: Arc::new((permit, connections.token())) };
+        let connection = Connection {
+            stream,
+            address,
+            slot,
+            acceptor: acceptor.clone(),
+            service: service.clone(),
+            limits,
+        };
+        let (shutdown, break_off) = (shutdown.clone(), time_to_drain_is_over.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = connection.run(shutdown) => {}
+                () = break_off.cancelled() => {}
+            }
         });
     }
     drop(listener);
@@ -115,15 +138,17 @@ pub async fn serve<S, B>(
     if tokio::time::timeout(limits.drain, connections.wait()).await.is_err() {
         tracing::warn!(
             seconds = limits.drain.as_secs(),
-            "requests were still running after the time to drain"
+            connections = connections.len(),
+            "requests were still running after the time to drain, and are broken off"
         );
+        time_to_drain_is_over.cancel();
     }
 }
 
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(permits).acquire_owned().await.map_err(std::io::Error::other)?;
     let (stream, address) = listener.accept().await?;
     Ok((stream, address, permit))
@@ -132,6 +157,7 @@ async fn accept(
 struct Connection<S> {
     stream: TcpStream,
     address: SocketAddr,
+    slot: ConnectionSlot,
     acceptor: Option<TlsAcceptor>,
     service: S,
     limits: Limits,
@@ -151,12 +177,12 @@ where
             tracing::debug!(%address, %error, "could not set TCP_NODELAY");
         }
         let Some(acceptor) = &self.acceptor else {
-            let service = with_peer(self.service, Peer { address, is_tls: false });
+            let service = with_peer(self.service, Peer { address, is_tls: false }, self.slot);
             return speak_http(TokioIo::new(self.stream), service, self.limits, shutdown).await;
         };
         match tokio::time::timeout(self.limits.handshake_timeout, acceptor.accept(self.stream)).await {
             Ok(Ok(stream)) => {
-                let service = with_peer(self.service, Peer { address, is_tls: true });
+                let service = with_peer(self.service, Peer { address, is_tls: true }, self.slot);
                 speak_http(TokioIo::new(stream), service, self.limits, shutdown).await;
             }
             Ok(Err(error)) => tracing::debug!(%address, %error, "the TLS handshake failed"),
@@ -164,6 +190,9 @@ where
         }
     }
 }
+
+/// Hyper panics below this.
+const HEADER_BYTES_MIN: usize = 8 * 1024;
 
 async fn speak_http<I, S, B>(io: I, service: S, limits: Limits, shutdown: CancellationToken)
 where
@@ -179,7 +208,7 @@ where
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_read_timeout)
-        .max_buf_size(limits.header_bytes)
+        .max_buf_size(limits.header_bytes.max(HEADER_BYTES_MIN))
         .max_headers(limits.header_fields)
         .serve_connection(io, service)
         .with_upgrades();
@@ -197,14 +226,15 @@ where
     }
 }
 
-fn with_peer<S>(service: S, peer: Peer) -> WithPeer<S> {
-    WithPeer { inner: TowerToHyperService::new(service), peer }
+fn with_peer<S>(service: S, peer: Peer, slot: ConnectionSlot) -> WithPeer<S> {
+    WithPeer { inner: TowerToHyperService::new(service), peer, slot }
 }
 
-/// Puts the [`Peer`] into each request of one connection.
+/// Puts the [`Peer`] and the [`ConnectionSlot`] into each request of one connection.
 struct WithPeer<S> {
     inner: TowerToHyperService<S>,
     peer: Peer,
+    slot: ConnectionSlot,
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for WithPeer<S>
@@ -217,6 +247,7 @@ where
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(self.peer);
+        request.extensions_mut().insert(self.slot.clone());
         self.inner.call(request)
     }
 }

@@ -4,6 +4,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,14 +33,14 @@ async fn open(limits: Limits, tls: Option<Arc<rustls::ServerConfig>>) -> Door {
     Door { address, shutdown, task }
 }
 
-/// Answers with what it was told about the other end.
+/// Answers with what it was told about the other end; `/never` is never answered.
 #[derive(Clone)]
 struct TellPeer;
 
 impl tower_service::Service<Request<Incoming>> for TellPeer {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
-    type Future = std::future::Ready<Result<Self::Response, Infallible>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Infallible>> {
         std::task::Poll::Ready(Ok(()))
@@ -48,14 +49,21 @@ impl tower_service::Service<Request<Incoming>> for TellPeer {
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
         let peer = request.extensions().get::<Peer>().unwrap();
         let text = format!("tls={} local={}", peer.is_tls, peer.address.ip().is_loopback());
-        std::future::ready(Ok(Response::new(Full::new(Bytes::from(text)))))
+        let is_answered = request.uri().path() != "/never";
+        Box::pin(async move {
+            if !is_answered {
+                std::future::pending::<()>().await;
+            }
+            Ok(Response::new(Full::new(Bytes::from(text))))
+        })
     }
 }
 
 async fn ask(stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin), request: &str) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
+    // A request that is refused before it is read whole ends in a reset behind the answer.
+    let _ = stream.read_to_end(&mut answer).await;
     String::from_utf8(answer).unwrap()
 }
 
@@ -88,6 +96,61 @@ async fn a_head_over_the_limit_is_refused() {
     let request = format!("GET / HTTP/1.1\r\nhost: room.example\r\ncookie: {}\r\n\r\n", "a".repeat(9 * 1024));
     let answer = ask(&mut stream, &request).await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+}
+
+#[tokio::test]
+async fn too_many_header_fields_are_refused() {
+    let door = open(Limits { header_fields: 3, ..Limits::default() }, None).await;
+    let mut stream = TcpStream::connect(door.address).await.unwrap();
+    let request = "GET / HTTP/1.1\r\nhost: room.example\r\na: 1\r\nb: 2\r\nc: 3\r\n\r\n";
+    let answer = ask(&mut stream, request).await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+}
+
+#[tokio::test]
+async fn limits_below_what_can_be_held_count_as_the_least_that_can() {
+    let door = open(Limits { header_bytes: 0, connections: 0, ..Limits::default() }, None).await;
+    let mut stream = TcpStream::connect(door.address).await.unwrap();
+    assert!(ask(&mut stream, GET).await.ends_with("local=true"));
+}
+
+#[tokio::test]
+async fn a_client_that_never_shakes_hands_holds_up_nobody_else() {
+    let (server, client) = certified();
+    let door = open(Limits::default(), Some(server)).await;
+    let _silent = TcpStream::connect(door.address).await.unwrap();
+    let stream = TcpStream::connect(door.address).await.unwrap();
+    let name = ServerName::try_from("room.example").unwrap();
+    let mut stream = tokio_rustls::TlsConnector::from(client).connect(name, stream).await.unwrap();
+    assert!(ask(&mut stream, GET).await.ends_with("tls=true local=true"));
+}
+
+#[tokio::test]
+async fn a_client_that_never_shakes_hands_is_let_go() {
+    let (server, _) = certified();
+    let limits = Limits { handshake_timeout: Duration::from_millis(50), ..Limits::default() };
+    let door = open(limits, Some(server)).await;
+    let mut silent = TcpStream::connect(door.address).await.unwrap();
+    assert_eq!(silent.read(&mut [0]).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_request_that_outlasts_the_drain_is_broken_off() {
+    let door = open(Limits { drain: Duration::from_millis(50), ..Limits::default() }, None).await;
+    let mut stream = TcpStream::connect(door.address).await.unwrap();
+    // Its answer tells that the connection was accepted; the second request is read right behind it.
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\nGET /never HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    let mut first_byte = [0];
+    stream.read_exact(&mut first_byte).await.unwrap();
+    door.shutdown.cancel();
+    door.task.await.unwrap();
+    let mut rest = Vec::new();
+    // A reset ends the connection as well as an end does.
+    let _ = stream.read_to_end(&mut rest).await;
+    assert_eq!(String::from_utf8_lossy(&rest).matches("local=true").count(), 1);
 }
 
 #[tokio::test]
