@@ -76,7 +76,8 @@ async fn entry_stays_when_its_record_is_damaged_and_follows_again_when_mended() 
     let good = memory.documents();
 
     overwrite(&memory, "account:demo", "account", b"garbage").await;
-    // What was saved later was read later: once it shows, the damage has been seen too.
+    records.commit(&customer("demo"), Change::Note, audit("damaged")).await.unwrap();
+    // Accounts are compared together: once what was saved later shows, the damage has been seen too.
     let mut acme = records.account(&customer("acme")).await.unwrap().unwrap();
     acme.value.display_name = "Renamed".to_owned();
     let change = Change::Account { expected: acme.version, account: acme.value };

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::support::{account, audit, customer, records, room};
 
 fn is_too_much<T>(outcome: &Result<T, RecordError>, limit_passed: usize) -> bool {
-    matches!(outcome, Err(RecordError::TooMuch { limit, found, .. }) if limit == limit_passed && found > limit)
+    matches!(outcome, Err(RecordError::TooMuch { limit, found, .. }) if *limit == limit_passed && found > limit)
 }
 
 fn text(bytes: usize) -> String {
@@ -122,13 +122,13 @@ async fn version_is_bounded_in_bytes_author_and_description() {
     };
     let publish = |version| commit(&records, Change::Publish { version, draft: None });
     let large = Arc::from(text(CONFIG_BYTES_MAX + 1).as_bytes());
-    assert!(is_too_much(&
-        publish(ConfigVersion { document: large, ..version.clone() }).await,
+    assert!(is_too_much(
+        &publish(ConfigVersion { document: large, ..version.clone() }).await,
         CONFIG_BYTES_MAX
     ));
     let description = text(DESCRIPTION_BYTES_MAX + 1);
-    assert!(is_too_much(&
-        publish(ConfigVersion { description, ..version.clone() }).await,
+    assert!(is_too_much(
+        &publish(ConfigVersion { description, ..version.clone() }).await,
         DESCRIPTION_BYTES_MAX
     ));
     let published_by = text(NAME_BYTES_MAX + 1);
