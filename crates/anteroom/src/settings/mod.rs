@@ -213,4 +213,24 @@ mod tests {
         let mistakes = Settings::parse("data_dir = \"a\"\n[room\n").unwrap_err();
         assert!(mistakes[0].to_string().contains("line 2"), "{mistakes:?}");
     }
+
+    #[test]
+    fn every_settings_file_in_the_guides_is_a_good_one() {
+        let guides = [
+            ("README.md", include_str!("../../../../README.md")),
+            ("docs/operators.md", include_str!("../../../../docs/operators.md")),
+            ("docs/engineers.md", include_str!("../../../../docs/engineers.md")),
+        ];
+        let mut checked = 0;
+        for (name, guide) in guides {
+            for block in guide.split("```toml\n").skip(1) {
+                let text = block.split("```").next().unwrap();
+                if let Err(mistakes) = Settings::parse(text) {
+                    panic!("{name} shows settings that are refused: {mistakes:#?}\n{text}");
+                }
+                checked += 1;
+            }
+        }
+        assert!(checked >= 3, "only {checked} were found");
+    }
 }
