@@ -70,7 +70,7 @@ pub enum Outcome {
         tag: u64,
         /// The room's epoch; goes into the ticket.
         epoch: u64,
-        /// How many are ahead right now. 0 may claim at once.
+        /// How many are ahead right now; 0 for one who is called next, or at once.
         ahead: u64,
     },
     /// To `Claim`: let in. The queue token is computed from `at` alone, so a claim that is repeated while the

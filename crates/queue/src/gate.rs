@@ -1,1 +1,157 @@
 //! The limit on actual redirects (I1). Knows nothing of places.
+//!
+//! A bucket of slivers: it holds the burst at most, fills at the outflow rate, and each admission takes a whole place
+//! out. So in any span of time no more can be admitted than the burst and what the outflow brought meanwhile,
+//! whoever asks and however often.
+//!
+//! Whoever finds it empty is told when to come back: one after the other, a place's worth of time apart, so that
+//! a crowd that wakes at once does not come back at once.
+
+use std::time::Duration;
+
+use anteroom_protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::settings::SLIVERS_PER_PLACE;
+
+/// The shortest and the longest time after which somebody who was held is asked to come back.
+const ASK_AGAIN_MIN: Duration = Duration::from_millis(500);
+const ASK_AGAIN_MAX: Duration = Duration::from_secs(8);
+/// Places further ahead than this are not spoken for.
+const BOOKED_AHEAD_MAX: Duration = Duration::from_secs(60);
+/// A visitor who was told to come back is given this long for it before their place counts as free.
+const BACK_WITHIN: Duration = Duration::from_secs(2);
+/// The newest writes of a store that may be lost (one of Redis' usual settings syncs once a second).
+const LOST_WRITES: Duration = Duration::from_secs(2);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Gate {
+    /// What may be admitted at once, in slivers.
+    level: u64,
+    /// Until when the places to come are spoken for by visitors who were held.
+    booked_until: Timestamp,
+}
+
+impl Gate {
+    /// Full: nobody was admitted yet.
+    pub(crate) const fn new(burst: u32) -> Self {
+        Self { level: capacity(burst), booked_until: Timestamp::EPOCH }
+    }
+
+    /// What came with time, or a change of the burst.
+    pub(crate) fn fill(&mut self, slivers: u64, burst: u32) {
+        self.level = self.level.saturating_add(slivers).min(capacity(burst));
+    }
+
+    /// Admits one, if that may be.
+    pub(crate) fn take(&mut self) -> bool {
+        match self.level.checked_sub(SLIVERS_PER_PLACE) {
+            Some(left) => {
+                self.level = left;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// When somebody who found the gate empty shall come back; speaks for the next place that is not spoken for.
+    pub(crate) fn hold(&mut self, now: Timestamp, outflow_per_minute: u32) -> Duration {
+        let span =
+            |slivers: u64| Duration::from_millis(slivers.div_ceil(u64::from(outflow_per_minute.max(1))));
+        let next_free = now.saturating_add(span(SLIVERS_PER_PLACE.saturating_sub(self.level)));
+        let behind_others = self.booked_until.saturating_add(span(SLIVERS_PER_PLACE));
+        self.booked_until = next_free.max(behind_others).min(now.saturating_add(BOOKED_AHEAD_MAX));
+        self.booked_until.saturating_since(now).clamp(ASK_AGAIN_MIN, ASK_AGAIN_MAX)
+    }
+
+    /// Whether capacity is about to be lost: a good part of the bucket is full, and nobody is expected to come back
+    /// for it.
+    pub(crate) fn is_hungry(&self, burst: u32, now: Timestamp) -> bool {
+        let good_part = (capacity(burst) / 2).max(SLIVERS_PER_PLACE);
+        self.level >= good_part && now >= self.booked_until.saturating_add(BACK_WITHIN)
+    }
+
+    pub(crate) const fn is_full(&self, burst: u32) -> bool {
+        self.level >= capacity(burst)
+    }
+
+    pub(crate) const fn booked_until(&self) -> Timestamp {
+        self.booked_until
+    }
+
+    /// Somebody without a memory reads a state that was written `ago`: admissions of the newest writes may have been
+    /// lost with them, so what is certain is only what the outflow has brought since.
+    pub(crate) fn distrust(&mut self, ago: Duration, outflow_per_minute: u32) {
+        let certain =
+            ago.saturating_sub(LOST_WRITES).as_millis().saturating_mul(u128::from(outflow_per_minute));
+        self.level = self.level.min(u64::try_from(certain).unwrap_or(u64::MAX));
+    }
+
+    /// Takes the stricter of two.
+    pub(crate) fn take_stricter(&mut self, other: &Self) {
+        self.level = self.level.min(other.level);
+        self.booked_until = self.booked_until.max(other.booked_until);
+    }
+}
+
+const fn capacity(burst: u32) -> u64 {
+    burst as u64 * SLIVERS_PER_PLACE
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn those_who_are_held_come_back_one_after_the_other() {
+        let now = Timestamp::from_seconds(1_000);
+        let mut gate = Gate::new(1);
+        assert!(gate.take());
+        assert!(!gate.take());
+        let spans: Vec<u64> = (0..12).map(|_| gate.hold(now, 60).as_secs()).collect();
+        assert_eq!(spans, [1, 2, 3, 4, 5, 6, 7, 8, 8, 8, 8, 8]);
+        assert!(!gate.is_hungry(1, now.saturating_add(Duration::from_secs(13))));
+        gate.fill(60 * 14_000, 1);
+        assert!(gate.is_hungry(1, now.saturating_add(Duration::from_secs(14))));
+    }
+
+    #[test]
+    fn state_of_unknown_freshness_admits_only_what_is_certain() {
+        let mut gate = Gate::new(2);
+        gate.distrust(Duration::from_secs(3), 60);
+        assert!(gate.take());
+        assert!(!gate.take());
+        let mut gate = Gate::new(2);
+        gate.distrust(Duration::from_secs(60), 60);
+        assert!(gate.is_full(2));
+    }
+
+    proptest! {
+        /// Whatever is asked of it when, no span of time sees more than its share.
+        #[test]
+        fn i1_no_interval_exceeds_rate_times_length_plus_burst(
+            rate in 1_u32..100_000,
+            burst in 1_u32..50,
+            steps in prop::collection::vec((0_u64..5_000, 0_usize..100), 1..200),
+        ) {
+            let mut gate = Gate::new(burst);
+            let mut now = 0;
+            let mut admitted = Vec::new();
+            for (pause, asks) in steps {
+                now += pause;
+                gate.fill(u64::from(rate) * pause, burst);
+                admitted.extend((0..asks).filter(|_| gate.take()).map(|_| now));
+            }
+            for (at, first) in admitted.iter().enumerate() {
+                for (end, last) in admitted.iter().enumerate().skip(at) {
+                    let count = (end - at + 1) as u64;
+                    let allowed = u64::from(rate) * (last - first) + capacity(burst);
+                    prop_assert!(count * SLIVERS_PER_PLACE <= allowed);
+                }
+            }
+        }
+    }
+}

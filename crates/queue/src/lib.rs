@@ -9,8 +9,8 @@
 //! * [`snapshot`]: the read side, from a tag to a place, a wait, and when to ask again.
 //! * [`node`]: one process's share in a room: gathers, asks to load and to save, tries again.
 //!
-//! Inside, [`engine`] rests on `line` (virtual time and tags), `gate` (the limit on redirects) and `presence`
-//! (who has been called and did not come).
+//! Inside, [`engine`] rests on `line` (virtual time and tags), `gate` (the limit on redirects), `presence` (who has been
+//! called and did not come) and `state` (what is kept, and its written form).
 
 pub mod command;
 pub mod engine;
@@ -20,6 +20,8 @@ pub mod node;
 mod presence;
 pub mod settings;
 pub mod snapshot;
+mod state;
+mod tally;
 
 pub use command::{Command, Outcome, Refusal, SpentReason};
 pub use settings::Settings;

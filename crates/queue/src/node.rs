@@ -1,12 +1,51 @@
-//! One process's share in a room.
+//! One process's share in a room: gathers commands into batches, asks for the state to be loaded and saved, and tries
+//! again when another process saved first. Any number of processes may each have a node of the same room; none leads.
+//!
+//! * Commands that come within a short window make one batch, so the cost of a save is shared. Who came first in a
+//!   process stays first; across processes a window is the resolution of I2. It widens by itself while saves are
+//!   refused and narrows again afterwards.
+//! * An outcome is handed out only once whatever it rests on is saved. When it is not known whether a save happened,
+//!   the batch is carried out again on what the store then has: an admission is found and repeated, a place that was
+//!   given stays empty and counts as a visitor who did not come.
+//! * While anybody waits, the node steps every half second also without commands, so that time is counted and others
+//!   are called for those who do not come. Whoever steps second finds nothing to do.
+//! * A state older than the one remembered means that the store lost its newest writes: the newer figures are put
+//!   back (see the engine's `RoomState`).
 
+mod batch;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anteroom_protocol::id::QueueId;
 use anteroom_protocol::time::Timestamp;
 
-use crate::command::{Command, Outcome};
+use self::batch::Batch;
+use crate::command::{Command, Outcome, Refusal};
+use crate::engine::{RoomState, apply};
 use crate::snapshot::Snapshot;
+
+/// Commands that wait at the most; further ones are refused as busy.
+pub const COMMANDS_WAITING_MAX: usize = 50_000;
+/// Commands in one batch at the most: with a record each they stay within what a store saves at once.
+pub const BATCH_MAX: usize = 4_096;
+/// The window in which commands are gathered, while nobody else saves and when many do.
+const WINDOW_MIN: Duration = Duration::from_millis(4);
+const WINDOW_MAX: Duration = Duration::from_millis(500);
+/// How often to step while anybody waits.
+const STEP_EVERY: Duration = Duration::from_millis(500);
+/// How old a snapshot may become while nothing is heard of others' saves: the backstop of a watch.
+const RELOAD_EVERY: Duration = Duration::from_secs(1);
+/// Others' saves are looked at together when they come close to each other.
+const RELOAD_AFTER: Duration = Duration::from_millis(20);
+/// The pause after a store failed, doubled with each further failure.
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+const RETRY_MAX: Duration = Duration::from_secs(2);
+/// A command that could not be saved for so long is refused: its sender is told, and asks again later.
+const COMMAND_AGE_MAX: Duration = Duration::from_secs(5);
+/// A longer silence between two calls is not time that was watched: the process slept, or a clock was set.
+const GAP_MAX: Duration = Duration::from_secs(2);
 
 /// A document a room keeps. The store maps it to a key; all of one room share a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,94 +103,438 @@ pub enum StoreRequest {
 }
 
 /// One process's share in one room.
+///
+/// ```
+/// use std::collections::HashMap;
+///
+/// use anteroom_protocol::id::QueueId;
+/// use anteroom_protocol::time::Timestamp;
+/// use anteroom_queue::node::{Document, Found, Node, StoreRequest, Versioned};
+/// use anteroom_queue::{Command, Outcome, Settings};
+///
+/// // Stands for a store that nobody else uses.
+/// let mut store: HashMap<Document, Versioned> = HashMap::new();
+/// let mut now = Timestamp::from_seconds(1_700_000_000);
+/// let mut node = Node::new();
+/// node.handle_command(1, Command::Configure(Settings::with_outflow(60)), now);
+/// node.handle_command(2, Command::Arrive { queue_id: QueueId::from_random([7; 16]) }, now);
+///
+/// let mut outcomes = Vec::new();
+/// while node.has_pending() {
+///     match node.poll_store(now) {
+///         Some(StoreRequest::Load { documents }) => {
+///             let found = |document| Found { document, current: store.get(&document).cloned() };
+///             node.handle_loaded(documents.into_iter().map(found).collect(), now);
+///         }
+///         Some(StoreRequest::Save { writes }) => {
+///             let versions: Vec<u64> = (1..).take(writes.len()).collect();
+///             for (write, version) in writes.into_iter().zip(&versions) {
+///                 store.insert(write.document, Versioned { version: *version, bytes: write.bytes });
+///             }
+///             node.handle_saved(&versions, now);
+///         }
+///         // Stands for sleeping until then, or until something else comes.
+///         None => {
+///             now = node.poll_timeout().unwrap();
+///             node.handle_timeout(now);
+///         }
+///     }
+///     outcomes.extend(std::iter::from_fn(|| node.poll_outcome()));
+/// }
+/// assert_eq!(outcomes, [(1, Outcome::Done), (2, Outcome::Placed { tag: 1, epoch: 1, ahead: 0 })]);
+/// ```
+#[derive(Debug, Default)]
+pub struct Node {
+    waiting: VecDeque<Waiting>,
+    outcomes: VecDeque<(u64, Outcome)>,
+    under_way: UnderWay,
+    /// The room as the store is known to have it. The state is absent while the room is not configured.
+    known: Option<Known>,
+    snapshot: Option<Arc<Snapshot>>,
+    problem: Option<String>,
+    /// When somebody else was heard to have saved, unless that was looked at since.
+    changed_at: Option<Timestamp>,
+    loaded_at: Timestamp,
+    retry_at: Timestamp,
+    failures_in_a_row: u32,
+    window: Window,
+    clock: Watch,
+}
+
 #[derive(Debug)]
-pub struct Node {}
+struct Waiting {
+    id: u64,
+    command: Command,
+    since: Timestamp,
+}
+
+#[derive(Debug)]
+struct Known {
+    state: Option<RoomState>,
+    version: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+enum UnderWay {
+    #[default]
+    Nothing,
+    /// Documents are being loaded, for a batch when there is one.
+    Loading(Option<Batch>),
+    /// A batch that is to be loaded for, again or for the first time.
+    ToLoad(Batch),
+    /// A save waits to be asked for.
+    ToSave(Batch),
+    /// A save is being made.
+    Saving(Batch),
+}
+
+/// The width of the window.
+#[derive(Debug)]
+struct Window(Duration);
+
+impl Default for Window {
+    fn default() -> Self {
+        Self(WINDOW_MIN)
+    }
+}
+
+impl Window {
+    fn widen(&mut self) {
+        self.0 = (self.0 * 2).min(WINDOW_MAX);
+    }
+
+    fn narrow(&mut self) {
+        self.0 = (self.0 * 3 / 4).max(WINDOW_MIN);
+    }
+}
+
+/// Watches the clock, and knows since when it did so without a gap.
+#[derive(Debug, Default)]
+struct Watch {
+    last: Timestamp,
+    steady_since: Timestamp,
+}
+
+impl Watch {
+    fn look(&mut self, now: Timestamp) -> Timestamp {
+        let now = now.max(self.last);
+        if now.saturating_since(self.last) > GAP_MAX {
+            self.steady_since = now;
+        }
+        self.last = now;
+        now
+    }
+}
 
 impl Node {
     /// A node that knows nothing yet. Its first wish is to load the state.
     pub fn new() -> Self {
-        Self {}
+        Self::default()
     }
 
     /// Takes a command. `id` is the caller's and comes back with the outcome.
     pub fn handle_command(&mut self, id: u64, command: Command, now: Timestamp) {
-        let _ = (id, command, now);
+        let since = self.clock.look(now);
+        if self.waiting.len() >= COMMANDS_WAITING_MAX {
+            self.outcomes.push_back((id, Outcome::Refused(Refusal::Busy)));
+        } else {
+            self.waiting.push_back(Waiting { id, command, since });
+        }
     }
 
     /// The answer to a load: every document asked for, present or absent.
     pub fn handle_loaded(&mut self, found: Vec<Found>, now: Timestamp) {
-        let _ = (found, now);
+        let now = self.clock.look(now);
+        let UnderWay::Loading(batch) = std::mem::take(&mut self.under_way) else { return };
+        self.failures_in_a_row = 0;
+        self.take_in(batch, found, now);
     }
 
     /// The save happened. `versions` are the new versions of the writes, in their order.
     pub fn handle_saved(&mut self, versions: &[u64], now: Timestamp) {
-        let _ = (versions, now);
+        self.clock.look(now);
+        let UnderWay::Saving(batch) = std::mem::take(&mut self.under_way) else { return };
+        self.failures_in_a_row = 0;
+        if batch.attempts == 1 {
+            self.window.narrow();
+        }
+        // The state is always the first write.
+        self.know(batch.next_state, versions.first().copied());
+        self.outcomes.extend(batch.ids.into_iter().zip(batch.outcomes));
     }
 
     /// The save was refused: these are the documents as they stand (at least those that differ).
     pub fn handle_conflict(&mut self, current: Vec<Found>, now: Timestamp) {
-        let _ = (current, now);
+        let now = self.clock.look(now);
+        let UnderWay::Saving(batch) = std::mem::take(&mut self.under_way) else { return };
+        self.failures_in_a_row = 0;
+        self.window.widen();
+        self.take_in(Some(batch), current, now);
     }
 
     /// The store did not do it, or it is not known whether it did. The node tries again by itself.
     pub fn handle_failed(&mut self, now: Timestamp) {
-        let _ = now;
+        let now = self.clock.look(now);
+        let batch = match std::mem::take(&mut self.under_way) {
+            UnderWay::Loading(batch) => batch,
+            UnderWay::Saving(batch) => Some(batch),
+            other => {
+                self.under_way = other;
+                return;
+            }
+        };
+        let pause = RETRY_FIRST.saturating_mul(1 << self.failures_in_a_row.min(8)).min(RETRY_MAX);
+        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        self.retry_at = now.saturating_add(pause);
+        // What was asked may have happened: look before trying again.
+        self.changed_at = Some(now);
+        if let Some(batch) = batch {
+            self.put_off(batch, now);
+        }
+        self.refuse_old(now);
     }
 
     /// Somebody saved documents of this room.
     pub fn handle_changed(&mut self, now: Timestamp) {
-        let _ = now;
+        let now = self.clock.look(now);
+        self.changed_at.get_or_insert(now);
     }
 
     /// The moment of [`poll_timeout`](Self::poll_timeout) has come. Harmless at any other.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        let _ = now;
+        self.clock.look(now);
     }
 
     /// What to ask of the store now.
     pub fn poll_store(&mut self, now: Timestamp) -> Option<StoreRequest> {
-        let _ = now;
+        let now = self.clock.look(now);
+        match std::mem::take(&mut self.under_way) {
+            under_way @ (UnderWay::Loading(_) | UnderWay::Saving(_)) => {
+                self.under_way = under_way;
+                return None;
+            }
+            UnderWay::ToSave(batch) => return Some(self.ask_to_save(batch)),
+            UnderWay::ToLoad(batch) if now >= self.retry_at => return Some(self.ask_to_load(Some(batch))),
+            UnderWay::ToLoad(batch) => {
+                self.under_way = UnderWay::ToLoad(batch);
+                return None;
+            }
+            UnderWay::Nothing => {}
+        }
+        if now < self.retry_at {
+            return None;
+        }
+        if self.batch_due_at().is_some_and(|at| now >= at) {
+            return self.begin_batch(now);
+        }
+        if self.reload_due_at() <= now {
+            return Some(self.ask_to_load(None));
+        }
+        if self.step_due_at().is_some_and(|at| now >= at) {
+            self.carry_out(Batch::default(), now, true);
+            return self.poll_store(now);
+        }
         None
     }
 
     /// The next outcome to hand out, with the id its command came with.
     pub fn poll_outcome(&mut self) -> Option<(u64, Outcome)> {
-        None
+        self.outcomes.pop_front()
     }
 
     /// A newer snapshot than the last one handed out here.
     pub fn poll_snapshot(&mut self) -> Option<Arc<Snapshot>> {
-        None
+        self.snapshot.take()
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) must be called; absent when nothing is due.
+    /// When [`handle_timeout`](Self::handle_timeout) must be called and [`poll_store`](Self::poll_store) asked again.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        None
+        // While there is anything to do, the clock is looked at often enough to be watched without a gap.
+        let heartbeat = self.clock.last.saturating_add(GAP_MAX / 2);
+        if let UnderWay::Loading(_) | UnderWay::Saving(_) = self.under_way {
+            return Some(heartbeat);
+        }
+        let next = match self.under_way {
+            UnderWay::ToSave(_) => Some(self.clock.last),
+            UnderWay::ToLoad(_) => Some(self.retry_at),
+            _ => [self.batch_due_at(), Some(self.reload_due_at()), self.step_due_at()]
+                .into_iter()
+                .flatten()
+                .min()
+                .map(|at| at.max(self.retry_at)),
+        };
+        if self.step_due_at().is_some() { next.map(|at| at.min(heartbeat)) } else { next }
     }
 
     /// Whether the first load was answered.
     pub fn is_loaded(&self) -> bool {
-        false
+        self.known.is_some() || self.problem.is_some()
     }
 
     /// Whether the room was ever configured, as far as this node knows.
     pub fn is_configured(&self) -> bool {
-        false
+        self.known.as_ref().is_some_and(|known| known.state.is_some())
     }
 
     /// Whether commands wait for their outcome; a process that stops waits for this to become false.
     pub fn has_pending(&self) -> bool {
-        false
+        let has_batch = match &self.under_way {
+            UnderWay::Nothing | UnderWay::Loading(None) => false,
+            UnderWay::Loading(Some(batch))
+            | UnderWay::ToLoad(batch)
+            | UnderWay::ToSave(batch)
+            | UnderWay::Saving(batch) => !batch.ids.is_empty(),
+        };
+        has_batch || !self.waiting.is_empty() || !self.outcomes.is_empty()
     }
 
     /// Why the kept state cannot be read, if that is so.
     pub fn problem(&self) -> Option<&str> {
-        None
+        self.problem.as_deref()
+    }
+
+    /// When the oldest waiting command has waited for its window, or the batch is full.
+    fn batch_due_at(&self) -> Option<Timestamp> {
+        let oldest = self.waiting.front()?;
+        let is_full = self.waiting.len() >= BATCH_MAX;
+        Some(if is_full { oldest.since } else { oldest.since.saturating_add(self.window.0) })
+    }
+
+    fn reload_due_at(&self) -> Timestamp {
+        let backstop = self.loaded_at.saturating_add(RELOAD_EVERY);
+        self.changed_at.map_or(backstop, |at| backstop.min(at.saturating_add(RELOAD_AFTER)))
+    }
+
+    fn step_due_at(&self) -> Option<Timestamp> {
+        let state = self.known.as_ref()?.state.as_ref()?;
+        (!state.is_settled()).then(|| state.now.saturating_add(STEP_EVERY))
+    }
+
+    fn begin_batch(&mut self, now: Timestamp) -> Option<StoreRequest> {
+        let count = self.waiting.len().min(BATCH_MAX);
+        let mut batch = Batch::default();
+        for Waiting { id, command, since } in self.waiting.drain(..count) {
+            batch.push(id, command, since);
+        }
+        let is_fresh = self.known.is_some() && self.changed_at.is_none();
+        if is_fresh && !batch.names_claimed() {
+            self.carry_out(batch, now, false);
+            return self.poll_store(now);
+        }
+        Some(self.ask_to_load(Some(batch)))
+    }
+
+    fn ask_to_load(&mut self, batch: Option<Batch>) -> StoreRequest {
+        let mut documents = vec![Document::State];
+        documents.extend(batch.iter().flat_map(Batch::claimed_documents));
+        self.changed_at = None;
+        self.under_way = UnderWay::Loading(batch);
+        StoreRequest::Load { documents }
+    }
+
+    fn ask_to_save(&mut self, mut batch: Batch) -> StoreRequest {
+        let version = self.known.as_ref().and_then(|known| known.version);
+        let writes = batch.writes(version);
+        batch.attempts = batch.attempts.saturating_add(1);
+        self.under_way = UnderWay::Saving(batch);
+        StoreRequest::Save { writes }
+    }
+
+    /// Takes in what the store has, and goes on with the batch that this was loaded for.
+    fn take_in(&mut self, batch: Option<Batch>, found: Vec<Found>, now: Timestamp) {
+        let mut batch = batch;
+        let mut must_heal = false;
+        for Found { document, current } in found {
+            let taken = match document {
+                Document::State => self.take_in_state(current, now).map(|is_healed| must_heal |= is_healed),
+                Document::Claimed(id) => batch.as_mut().map_or(Ok(()), |batch| batch.take_in(id, current)),
+            };
+            if let Err(problem) = taken {
+                self.refuse_all(batch, &problem);
+                self.problem = Some(problem);
+                return;
+            }
+        }
+        self.problem = None;
+        match batch {
+            Some(batch) => self.carry_out(batch, now, must_heal),
+            None if must_heal => self.carry_out(Batch::default(), now, true),
+            None => {}
+        }
+    }
+
+    /// Says whether the state had fallen behind what is remembered here, or why it cannot be read.
+    fn take_in_state(&mut self, current: Option<Versioned>, now: Timestamp) -> Result<bool, String> {
+        self.loaded_at = now;
+        let (mut state, version) = match current {
+            None => (None, None),
+            Some(Versioned { version, bytes }) => {
+                (Some(RoomState::decode(&bytes).map_err(|error| with_causes(&error))?), Some(version))
+            }
+        };
+        let remembered = self.known.take();
+        let is_healed = match (&mut state, &remembered) {
+            (Some(found), Some(Known { state: Some(remembered), .. })) => found.heal_from(remembered),
+            (Some(found), _) => {
+                found.distrust(now);
+                false
+            }
+            // The store has lost the whole room.
+            (None, Some(Known { state: Some(remembered), .. })) => {
+                state = Some(remembered.clone());
+                true
+            }
+            (None, _) => false,
+        };
+        self.know(state, version);
+        Ok(is_healed)
+    }
+
+    fn know(&mut self, state: Option<RoomState>, version: Option<u64>) {
+        self.snapshot = state.clone().map(|state| Arc::new(Snapshot::new(state)));
+        self.known = Some(Known { state, version });
+    }
+
+    /// Carries the batch out on what is known. `must_save` when the step itself is to be kept, whatever it says.
+    fn carry_out(&mut self, mut batch: Batch, now: Timestamp, must_save: bool) {
+        let state = self.known.as_ref().and_then(|known| known.state.as_ref());
+        let applied = apply(state, &batch.records, &batch.commands, now, self.clock.steady_since);
+        batch.next_state = applied.state;
+        batch.outcomes = applied.outcomes;
+        batch.changed = applied.claimed;
+        if (applied.must_save || must_save) && batch.next_state.is_some() {
+            self.under_way = UnderWay::ToSave(batch);
+        } else {
+            self.outcomes.extend(batch.ids.into_iter().zip(batch.outcomes));
+        }
+    }
+
+    /// Keeps a batch for later, without those who have waited too long.
+    fn put_off(&mut self, batch: Batch, now: Timestamp) {
+        let (batch, old) = batch.split_old(now, COMMAND_AGE_MAX);
+        self.outcomes.extend(old.into_iter().map(|id| (id, Outcome::Refused(Refusal::StoreUnavailable))));
+        if !batch.ids.is_empty() {
+            self.under_way = UnderWay::ToLoad(batch);
+        }
+    }
+
+    fn refuse_old(&mut self, now: Timestamp) {
+        while let Some(old) =
+            self.waiting.pop_front_if(|one| now.saturating_since(one.since) >= COMMAND_AGE_MAX)
+        {
+            self.outcomes.push_back((old.id, Outcome::Refused(Refusal::StoreUnavailable)));
+        }
+    }
+
+    fn refuse_all(&mut self, batch: Option<Batch>, problem: &str) {
+        let ids = batch.into_iter().flat_map(|batch| batch.ids);
+        let waiting = self.waiting.drain(..).map(|one| one.id);
+        for id in ids.chain(waiting) {
+            self.outcomes.push_back((id, Outcome::Refused(Refusal::Unreadable(problem.to_owned()))));
+        }
     }
 }
 
-impl Default for Node {
-    fn default() -> Self {
-        Self::new()
-    }
+fn with_causes(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }

@@ -1,1 +1,330 @@
-//! Who has been called, who came, and who did not.
+//! Who has been called, who came, and who did not (I5).
+//!
+//! Tags are called in their order, so those called within one second are a range: a bucket. Whoever is present
+//! asks to be let in within a few seconds; what a bucket is then still missing counts as not having come, and so
+//! many others are called instead, as soon as the gate has room. Counting is by bucket, never by visitor (I7).
+//!
+//! Somebody of a counted bucket who comes after all was replaced already: that admission is owed, and calling waits
+//! until it is made good. What the front has called is thus always the capacity so far, and those who did not come,
+//! less those who came late.
+//!
+//! All spans here are of *running* time, which stands still while nobody can be admitted: a pause or a crash makes
+//! nobody late. Marks over ranges of tags remember until when a place that was called may still be claimed.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use anteroom_protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::settings::SLIVERS_PER_PLACE;
+
+/// How long a called visitor who is present takes at the most to ask: near the front a page asks every two seconds,
+/// and a slow line or a busy browser may cost some more.
+const COME_WITHIN: Duration = Duration::from_secs(8);
+const BUCKET: Duration = Duration::from_secs(1);
+/// Buckets kept: those of [`COME_WITHIN`], the open one, and one that is due.
+const BUCKETS_MAX: usize = 10;
+/// A late window is measured in about so many steps; a visitor may come later by one of them.
+const MARKS_PER_WINDOW: u32 = 32;
+const MARK_MIN: Duration = Duration::from_secs(5);
+/// Marks kept. Reached only when the room stands still for long while a burst of visitors trickles in.
+const MARKS_MAX: usize = 48;
+/// How long the room may stand still without anybody becoming late by it. Ids that were admitted are kept for so
+/// much longer than the late window, because a place that can be claimed must not be claimed twice (I4).
+pub(crate) const STANDSTILL_FORGIVEN: Duration = Duration::from_secs(30 * 60);
+/// What is owed or to be replaced is counted up to so many places.
+const BALANCE_PLACES_MAX: i64 = 1_000_000_000;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Presence {
+    /// Running time of the room, in milliseconds.
+    run_ms: u64,
+    /// The newest tag that was called, as far as it was noted.
+    called: u64,
+    /// The newest tag of those that were counted.
+    counted: u64,
+    buckets: VecDeque<Bucket>,
+    /// In slivers: above zero, others are to be called for those who did not come; below, some came late and calling
+    /// waits.
+    balance: i64,
+    /// Of a thousand who were called, how many did not come, as of the last minute or so.
+    no_shows_per_mille: u16,
+    /// The newest tag that is late.
+    late: u64,
+    marks: VecDeque<Mark>,
+}
+
+/// Tags that were called within one second: those above the bucket before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Bucket {
+    opened_run_ms: u64,
+    through: u64,
+    admitted: u32,
+}
+
+/// Tags that were called within one step of the late window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Mark {
+    opened_run_ms: u64,
+    opened_at: Timestamp,
+    through: u64,
+    /// How long after its opening the mark is late, in running milliseconds. As set when it was opened.
+    late_after_ms: u64,
+}
+
+impl Mark {
+    fn new(run_ms: u64, now: Timestamp, through: u64, late_window: Duration) -> Self {
+        let late_after_ms = millis(late_window.saturating_add(step(late_window)));
+        Self { opened_run_ms: run_ms, opened_at: now, through, late_after_ms }
+    }
+
+    /// The moment at which it is late even when the room stood still.
+    fn late_at(&self) -> Timestamp {
+        self.opened_at
+            .saturating_add(Duration::from_millis(self.late_after_ms))
+            .saturating_add(STANDSTILL_FORGIVEN)
+    }
+
+    fn is_late(&self, run_ms: u64, now: Timestamp) -> bool {
+        run_ms.saturating_sub(self.opened_run_ms) > self.late_after_ms || now > self.late_at()
+    }
+}
+
+impl Presence {
+    /// Nobody was called yet.
+    pub(crate) const fn new() -> Self {
+        Self {
+            run_ms: 0,
+            called: 0,
+            counted: 0,
+            buckets: VecDeque::new(),
+            balance: 0,
+            no_shows_per_mille: 0,
+            late: 0,
+            marks: VecDeque::new(),
+        }
+    }
+
+    /// The room ran for this long.
+    pub(crate) fn run(&mut self, span_ms: u64) {
+        self.run_ms = self.run_ms.saturating_add(span_ms);
+        while let Some(due) = self.buckets.front().copied().filter(|bucket| self.is_due(bucket)) {
+            self.buckets.pop_front();
+            self.count(due);
+        }
+    }
+
+    /// All tags up to this one are called now. `late_window` holds for those that are new.
+    pub(crate) fn note_called(&mut self, through: u64, now: Timestamp, late_window: Duration) {
+        self.retire_marks(now);
+        if through <= self.called {
+            return;
+        }
+        self.called = through;
+        let run_ms = self.run_ms;
+        let is_full = self.buckets.len() >= BUCKETS_MAX;
+        match self.buckets.back_mut() {
+            Some(open) if is_full || run_ms.saturating_sub(open.opened_run_ms) < millis(BUCKET) => {
+                open.through = through;
+            }
+            _ => self.buckets.push_back(Bucket { opened_run_ms: run_ms, through, admitted: 0 }),
+        }
+        let is_full = self.marks.len() >= MARKS_MAX;
+        let mark_ms = millis(step(late_window));
+        match self.marks.back_mut() {
+            Some(open)
+                if is_full
+                    || (run_ms.saturating_sub(open.opened_run_ms) < mark_ms
+                        && millis(now.saturating_since(open.opened_at)) < mark_ms) =>
+            {
+                open.through = through;
+            }
+            _ => self.marks.push_back(Mark::new(run_ms, now, through, late_window)),
+        }
+    }
+
+    /// The late window was changed: what is called from now on is measured by the new one.
+    pub(crate) fn close_mark(&mut self, now: Timestamp, late_window: Duration) {
+        if !self.marks.is_empty() && self.marks.len() < MARKS_MAX {
+            self.marks.push_back(Mark::new(self.run_ms, now, self.called, late_window));
+        }
+    }
+
+    /// The holder of this tag was let in for the first time.
+    pub(crate) fn note_admitted(&mut self, tag: u64) {
+        match self.buckets.iter_mut().find(|bucket| tag <= bucket.through) {
+            Some(bucket) if tag > self.counted => bucket.admitted = bucket.admitted.saturating_add(1),
+            _ => self.owe_one(),
+        }
+    }
+
+    /// Somebody was let in on whose place nobody counted: a late visitor, or one who came again.
+    pub(crate) fn owe_one(&mut self) {
+        self.add_to_balance(-sliver_balance(1));
+    }
+
+    /// Withholds from what time brought what is owed, and returns the rest.
+    pub(crate) fn after_debt(&mut self, slivers: u64) -> u64 {
+        let owed = u64::try_from(-self.balance.min(0)).unwrap_or(0);
+        let paid = owed.min(slivers);
+        self.add_to_balance(i64::try_from(paid).unwrap_or(i64::MAX));
+        slivers - paid
+    }
+
+    /// How many slivers' worth of others are to be called for those who did not come.
+    pub(crate) fn to_replace(&self) -> u64 {
+        u64::try_from(self.balance.max(0)).unwrap_or(0)
+    }
+
+    /// So many were called.
+    pub(crate) fn replaced(&mut self, slivers: u64) {
+        self.add_to_balance(-i64::try_from(slivers).unwrap_or(i64::MAX));
+    }
+
+    /// Nobody waits: there is nobody to call instead.
+    pub(crate) fn forget_unused(&mut self) {
+        self.balance = self.balance.min(0);
+    }
+
+    /// Whether the place can no longer be claimed.
+    pub(crate) const fn is_late(&self, tag: u64) -> bool {
+        tag <= self.late
+    }
+
+    /// From when on a called tag is surely late.
+    pub(crate) fn late_at(&self, tag: u64, now: Timestamp, late_window: Duration) -> Timestamp {
+        let unmarked = || Mark::new(self.run_ms, now, tag, late_window).late_at();
+        self.marks.iter().find(|mark| tag <= mark.through).map_or_else(unmarked, Mark::late_at)
+    }
+
+    /// Called within the last seconds, and nothing is known of them yet.
+    pub(crate) fn expected(&self) -> u64 {
+        let admitted: u64 = self.buckets.iter().map(|bucket| u64::from(bucket.admitted)).sum();
+        self.called.saturating_sub(self.counted).saturating_sub(admitted)
+    }
+
+    pub(crate) const fn no_shows_per_mille(&self) -> u16 {
+        self.no_shows_per_mille
+    }
+
+    pub(crate) fn is_sound(&self) -> bool {
+        self.buckets.len() <= BUCKETS_MAX
+            && self.marks.len() <= MARKS_MAX + 1
+            && self.no_shows_per_mille <= 1000
+            && self.counted <= self.called
+    }
+
+    fn is_due(&self, bucket: &Bucket) -> bool {
+        self.run_ms.saturating_sub(bucket.opened_run_ms) > millis(BUCKET + COME_WITHIN)
+    }
+
+    fn count(&mut self, bucket: Bucket) {
+        let called = bucket.through.saturating_sub(self.counted);
+        let missing = called.saturating_sub(u64::from(bucket.admitted));
+        self.counted = bucket.through.max(self.counted);
+        self.add_to_balance(sliver_balance(missing));
+        // A moving average over some ten buckets.
+        if let Some(share) = (missing * 1000).checked_div(called) {
+            let average = (u64::from(self.no_shows_per_mille) * 9 + share.min(1000)) / 10;
+            self.no_shows_per_mille = u16::try_from(average).unwrap_or(1000);
+        }
+    }
+
+    fn retire_marks(&mut self, now: Timestamp) {
+        while let Some(mark) = self.marks.front().filter(|mark| mark.is_late(self.run_ms, now)) {
+            self.late = self.late.max(mark.through);
+            self.marks.pop_front();
+        }
+    }
+
+    fn add_to_balance(&mut self, slivers: i64) {
+        let max = BALANCE_PLACES_MAX * sliver_balance(1);
+        self.balance = self.balance.saturating_add(slivers).clamp(-max, max);
+    }
+}
+
+fn step(late_window: Duration) -> Duration {
+    (late_window / MARKS_PER_WINDOW).max(MARK_MIN)
+}
+
+fn sliver_balance(places: u64) -> i64 {
+    i64::try_from(places.saturating_mul(SLIVERS_PER_PLACE)).unwrap_or(i64::MAX)
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Duration = Duration::from_secs(320);
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_seconds(1_000_000 + seconds)
+    }
+
+    #[test]
+    fn who_did_not_come_is_replaced_once_and_owed_when_late() {
+        let mut presence = Presence::new();
+        presence.note_called(10, at(0), WINDOW);
+        for tag in 1..=7 {
+            presence.note_admitted(tag);
+        }
+        assert_eq!((presence.expected(), presence.to_replace()), (3, 0));
+        presence.run(9_001);
+        assert_eq!((presence.expected(), presence.to_replace()), (0, 3 * SLIVERS_PER_PLACE));
+        presence.replaced(3 * SLIVERS_PER_PLACE);
+        presence.note_admitted(8);
+        assert_eq!(presence.after_debt(SLIVERS_PER_PLACE + 5), 5);
+        assert_eq!(presence.after_debt(5), 5);
+    }
+
+    #[test]
+    fn place_is_late_after_the_window_and_a_step_of_running_time() {
+        let mut presence = Presence::new();
+        presence.note_called(5, at(0), WINDOW);
+        presence.run(330_000);
+        presence.note_called(6, at(330), WINDOW);
+        assert!(!presence.is_late(5));
+        presence.run(1);
+        presence.note_called(6, at(331), WINDOW);
+        assert!(presence.is_late(5) && !presence.is_late(6));
+    }
+
+    #[test]
+    fn standstill_makes_nobody_late_until_it_is_too_long_to_forgive() {
+        let mut presence = Presence::new();
+        presence.note_called(5, at(0), WINDOW);
+        presence.note_called(5, at(330 + 1_800), WINDOW);
+        assert!(!presence.is_late(5));
+        assert_eq!(presence.late_at(5, at(0), WINDOW), at(330 + 1_800));
+        presence.note_called(5, at(330 + 1_801), WINDOW);
+        assert!(presence.is_late(5));
+    }
+
+    #[test]
+    fn longer_window_does_not_reach_back() {
+        let mut presence = Presence::new();
+        presence.note_called(5, at(0), WINDOW);
+        presence.close_mark(at(1), WINDOW * 10);
+        presence.note_called(6, at(1), WINDOW * 10);
+        assert_eq!(presence.late_at(5, at(2), WINDOW), at(330 + 1_800));
+        presence.run(330_001);
+        presence.note_called(6, at(332), WINDOW * 10);
+        assert!(presence.is_late(5) && !presence.is_late(6));
+    }
+
+    #[test]
+    fn memory_stays_bounded_whatever_the_pace() {
+        let mut presence = Presence::new();
+        for step in 0..10_000 {
+            presence.run(step % 3_000);
+            presence.note_called(step, at(step * 7), Duration::from_secs(30));
+            assert!(presence.is_sound());
+        }
+    }
+}

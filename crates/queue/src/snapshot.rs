@@ -1,4 +1,5 @@
-//! The read side of a room: from a tag to a place, a wait, and when to ask again. Changes nothing.
+//! The read side of a room: from a tag to a place, a wait, and when to ask again. Changes nothing, and needs nothing
+//! but the state and the ticket's two numbers (I7).
 
 use std::time::Duration;
 
@@ -8,12 +9,24 @@ use crate::command::SpentReason;
 use crate::engine::RoomState;
 use crate::settings::Settings;
 
+/// Near the front a page asks this often. What counts as not having come rests on it (see `presence`).
+const ASK_AGAIN_MIN: Duration = Duration::from_secs(2);
+/// Far back it asks this often: rarely enough to cost nothing, and often enough that nobody thinks it has stopped.
+const ASK_AGAIN_MAX: Duration = Duration::from_secs(30);
+/// A wait is asked about this many times on its way: when the line moves faster than expected, a visitor who is
+/// called early still hears of it within a third of what they were told.
+const ASKS_PER_WAIT: u32 = 3;
+/// While a room is paused, there is nothing to hurry for.
+const ASK_AGAIN_PAUSED: Duration = Duration::from_secs(10);
+/// A snapshot is this old at the most, so a wait that was true then has run down by no more.
+const AGE_MAX: Duration = Duration::from_secs(1);
+
 /// What a ticket is worth right now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Others are ahead.
+    /// Not called yet.
     Waiting {
-        /// How many.
+        /// How many are ahead; 0 for the one who is called next.
         ahead: u64,
         /// How long it will take at the pace of the last minute; absent when the line stands still.
         expected_wait: Option<Duration>,
@@ -57,11 +70,12 @@ pub struct Figures {
     pub outflow_per_minute: u32,
     /// The operator's message while the room is paused.
     pub paused: Option<String>,
-    /// Places called so far.
+    /// Places the room has had the capacity to call so far.
     pub virtual_time: u64,
     /// The newest place given.
     pub last: u64,
-    /// What a visitor who came now would wait; zero when they would go straight through.
+    /// What a visitor who came now would wait; zero when they would go straight through, absent while the line stands
+    /// still.
     pub expected_wait_of_new_visitor: Option<Duration>,
 }
 
@@ -84,30 +98,59 @@ impl Snapshot {
 
     /// The room's present epoch.
     pub fn epoch(&self) -> u64 {
-        0
+        self.state.epoch
     }
 
     /// What a ticket is worth at `now`. Costs a few integer operations.
     pub fn standing(&self, tag: u64, epoch: u64, now: Timestamp) -> Standing {
-        let _ = (tag, epoch, now);
-        Standing::Admissible
+        let state = &self.state;
+        if epoch != state.epoch {
+            return Standing::Spent(SpentReason::OtherEpoch);
+        }
+        if tag > state.line.last() {
+            return Standing::Ahead;
+        }
+        let called = state.line.called();
+        let ahead = tag.saturating_sub(called + 1);
+        if let Some(message) = &state.paused {
+            return Standing::Paused { ahead, message: message.clone(), ask_again_after: ASK_AGAIN_PAUSED };
+        }
+        if tag <= called {
+            return Standing::Admissible;
+        }
+        let age = now.saturating_since(state.now).min(AGE_MAX);
+        let wait = self.time_to_call(tag - called).saturating_sub(age);
+        let ask_again_after = (wait / ASKS_PER_WAIT).clamp(ASK_AGAIN_MIN, ASK_AGAIN_MAX);
+        Standing::Waiting { ahead, expected_wait: Some(wait), ask_again_after }
     }
 
     /// What a console shows at `now`.
     pub fn figures(&self, now: Timestamp) -> Figures {
-        let _ = now;
+        let state = &self.state;
+        let admitted_per_second = state.tally.until(now);
+        let places_away = (state.line.last() + 1).saturating_sub(state.line.front_places());
         Figures {
-            waiting: 0,
-            called: 0,
-            admitted_total: 0,
-            admitted_last_minute: 0,
-            admitted_per_second: Vec::new(),
-            no_show_percent: 0,
-            outflow_per_minute: self.state.settings.outflow_per_minute,
-            paused: None,
-            virtual_time: 0,
-            last: 0,
-            expected_wait_of_new_visitor: None,
+            waiting: state.line.waiting(),
+            called: state.presence.expected(),
+            admitted_total: state.tally.total,
+            admitted_last_minute: admitted_per_second.iter().map(|&count| u64::from(count)).sum(),
+            admitted_per_second,
+            no_show_percent: u8::try_from(state.presence.no_shows_per_mille() / 10).unwrap_or(100),
+            outflow_per_minute: state.settings.outflow_per_minute,
+            paused: state.paused.clone(),
+            virtual_time: state.line.front_places(),
+            last: state.line.last(),
+            expected_wait_of_new_visitor: state.paused.is_none().then(|| self.time_to_call(places_away)),
         }
+    }
+
+    /// How long it takes to call so many more, at the outflow and with as many not coming as of late.
+    fn time_to_call(&self, places: u64) -> Duration {
+        // Beyond nine of ten the estimate would rest on too few who came.
+        const NO_SHOWS_PER_MILLE_MAX: u16 = 900;
+        let coming = 1000 - u128::from(self.state.presence.no_shows_per_mille().min(NO_SHOWS_PER_MILLE_MAX));
+        let outflow = u128::from(self.state.settings.outflow_per_minute.max(1));
+        let millis = u128::from(places) * 60_000 * coming / (outflow * 1000);
+        Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
     }
 }

@@ -1,0 +1,91 @@
+//! Commands that are carried out and saved together, and what is known of the queue ids they name.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anteroom_protocol::id::QueueId;
+use anteroom_protocol::time::Timestamp;
+
+use super::{Document, Versioned, Write};
+use crate::command::{Command, Outcome};
+use crate::engine::{ClaimedRecord, RoomState};
+
+/// One batch, from its gathering to its save.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) ids: Vec<u64>,
+    pub(super) commands: Vec<Command>,
+    since: Vec<Timestamp>,
+    /// The records of the queue ids that the commands name, as they were loaded.
+    pub(super) records: BTreeMap<QueueId, ClaimedRecord>,
+    versions: BTreeMap<QueueId, u64>,
+    /// What carrying it out came to.
+    pub(super) next_state: Option<RoomState>,
+    pub(super) outcomes: Vec<Outcome>,
+    pub(super) changed: BTreeMap<QueueId, ClaimedRecord>,
+    /// How often it was offered to the store.
+    pub(super) attempts: u32,
+}
+
+impl Batch {
+    pub(super) fn push(&mut self, id: u64, command: Command, since: Timestamp) {
+        self.ids.push(id);
+        self.commands.push(command);
+        self.since.push(since);
+    }
+
+    pub(super) fn names_claimed(&self) -> bool {
+        self.commands.iter().any(|command| command.claimed_id().is_some())
+    }
+
+    /// The records it needs, each once.
+    pub(super) fn claimed_documents(&self) -> Vec<Document> {
+        let mut ids: Vec<QueueId> = self.commands.iter().filter_map(Command::claimed_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.into_iter().map(Document::Claimed).collect()
+    }
+
+    /// Takes in a record as the store has it, or says why it cannot be read.
+    pub(super) fn take_in(&mut self, id: QueueId, current: Option<Versioned>) -> Result<(), String> {
+        self.records.remove(&id);
+        self.versions.remove(&id);
+        if let Some(Versioned { version, bytes }) = current {
+            let record = ClaimedRecord::decode(&bytes).map_err(|error| super::with_causes(&error))?;
+            self.records.insert(id, record);
+            self.versions.insert(id, version);
+        }
+        Ok(())
+    }
+
+    /// What to save: the state first, then the records that changed.
+    pub(super) fn writes(&self, state_version: Option<u64>) -> Vec<Write> {
+        let state = self.next_state.iter().map(|state| Write {
+            document: Document::State,
+            expected: state_version,
+            bytes: state.encode(),
+            expires_at: None,
+        });
+        let records = self.changed.iter().map(|(id, record)| Write {
+            document: Document::Claimed(*id),
+            expected: self.versions.get(id).copied(),
+            bytes: record.encode(),
+            expires_at: Some(record.expires_at),
+        });
+        state.chain(records).collect()
+    }
+
+    /// Takes out the commands that have waited for `age_max`; returns their ids.
+    pub(super) fn split_old(self, now: Timestamp, age_max: Duration) -> (Self, Vec<u64>) {
+        let mut kept = Self { attempts: self.attempts, ..Self::default() };
+        let mut old = Vec::new();
+        for ((id, command), since) in self.ids.into_iter().zip(self.commands).zip(self.since) {
+            if now.saturating_since(since) >= age_max {
+                old.push(id);
+            } else {
+                kept.push(id, command, since);
+            }
+        }
+        (kept, old)
+    }
+}
