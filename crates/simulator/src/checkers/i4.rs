@@ -1,0 +1,119 @@
+//! I4: one place per ticket, one admission per place.
+//!
+//! What the store lost, it cannot be held to: a place whose save is gone may be given again after the loss, and an
+//! admission whose record is gone does not count towards the limit. Both are reported.
+
+use std::collections::BTreeMap;
+
+use anteroom_protocol::id::QueueId;
+
+use super::{Verdict, shown};
+use crate::trace::{Fact, Place, Trace};
+
+#[derive(Clone, Copy)]
+struct Holder {
+    queue_id: QueueId,
+    acknowledged: u64,
+    /// When a loss took the save that gave the place.
+    lost_at: Option<u64>,
+}
+
+pub(super) fn check(trace: &Trace) -> Verdict {
+    let mut verdict = Verdict::new("I4 one place, one admission");
+    places(trace, &mut verdict);
+    admissions(trace, &mut verdict);
+    cancelled(trace, &mut verdict);
+    verdict
+}
+
+fn places(trace: &Trace, verdict: &mut Verdict) {
+    let losses = trace.losses();
+    let mut holders: BTreeMap<Place, Vec<Holder>> = BTreeMap::new();
+    let mut placed: BTreeMap<QueueId, Place> = BTreeMap::new();
+    let (mut same, mut same_across_loss) = (0, 0);
+    for entry in &trace.entries {
+        let Fact::Joined { queue_id, place, committed, .. } = entry.fact else {
+            continue;
+        };
+        if let Some(before) = placed.insert(queue_id, place) {
+            verdict
+                .violated(|| format!("{queue_id} was given place {} after place {}", place.tag, before.tag));
+        }
+        let lost_at = losses.iter().find(|loss| loss.has_taken(committed)).map(|loss| loss.at.as_millis());
+        let holder = Holder { queue_id, acknowledged: entry.when.world.as_millis(), lost_at };
+        let others = holders.entry(place).or_default();
+        for other in others.iter() {
+            let may_be = |one: &Holder, other: &Holder| {
+                one.lost_at.is_some_and(|lost_at| other.acknowledged >= lost_at)
+            };
+            if may_be(other, &holder) || may_be(&holder, other) {
+                same_across_loss += 1;
+                continue;
+            }
+            same += 1;
+            verdict.violated(|| {
+                format!(
+                    "{} and {queue_id} both hold place {}, the second since {}",
+                    other.queue_id, place.tag, holder.acknowledged
+                )
+            });
+        }
+        others.push(holder);
+    }
+    verdict.figure("places held twice", shown(same), "places");
+    verdict.figure("the same where the store had lost the first", shown(same_across_loss), "places");
+}
+
+fn admissions(trace: &Trace, verdict: &mut Verdict) {
+    let losses = trace.losses();
+    let limit = trace.entries.iter().find_map(|entry| match entry.fact {
+        Fact::Configured { re_entry_limit, .. } => Some(1 + u64::from(re_entry_limit)),
+        _ => None,
+    });
+    let limit = limit.unwrap_or(1);
+    let mut counts: BTreeMap<QueueId, (u64, u64)> = BTreeMap::new();
+    for admission in trace.admissions() {
+        let is_lost = losses.iter().any(|loss| loss.has_taken(admission.committed.world));
+        let (kept, lost) = counts.entry(admission.queue_id).or_default();
+        *(if is_lost { lost } else { kept }) += 1;
+    }
+    let (mut worst, mut worst_with_loss) = (0, 0);
+    for (queue_id, (kept, lost)) in counts {
+        worst = worst.max(kept.saturating_sub(limit));
+        worst_with_loss = worst_with_loss.max((kept + lost).saturating_sub(limit));
+        if kept > limit {
+            verdict.violated(|| format!("{queue_id} was let in {kept} times, {limit} are allowed"));
+        }
+    }
+    verdict.figure("most admissions of one id beyond the limit", shown(worst), "admissions");
+    verdict.figure("the same with those the store had lost", shown(worst_with_loss), "admissions");
+}
+
+fn cancelled(trace: &Trace, verdict: &mut Verdict) {
+    let losses = trace.losses();
+    let mut cancelled: BTreeMap<QueueId, u64> = BTreeMap::new();
+    let mut known = std::collections::BTreeSet::new();
+    for entry in &trace.entries {
+        match entry.fact {
+            Fact::Cancelled { queue_id } => {
+                cancelled.entry(queue_id).or_insert(entry.when.world.as_millis());
+            }
+            Fact::Admitted { queue_id, at, .. } => {
+                let is_new = known.insert((queue_id, at));
+                let Some(&since) = cancelled.get(&queue_id).filter(|_| is_new) else {
+                    continue;
+                };
+                let may_be_undone = losses.iter().any(|loss| {
+                    // The save came shortly before its acknowledgement; a loss soon after may have taken it.
+                    loss.since.as_millis() < since && since <= loss.at.as_millis() + 60_000
+                });
+                if !may_be_undone {
+                    verdict.violated(|| {
+                        format!("{queue_id} was let in at {} although cancelled at {since}", at.as_millis())
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+}

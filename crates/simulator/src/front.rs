@@ -1,0 +1,267 @@
+//! What a process does with a visitor's request, and with what its node hands out: the part of the room's public
+//! service that the line depends on. It decides nothing; it asks the snapshot, then the node.
+
+use std::time::Duration;
+
+use anteroom_protocol::time::Timestamp;
+use anteroom_queue::node::Node;
+use anteroom_queue::snapshot::Standing;
+use anteroom_queue::{Command, Outcome, SpentReason};
+
+use crate::process::{Asked, Caller};
+use crate::store::world_time;
+use crate::trace::{Fact, Place, Told};
+use crate::workload::operator::Action;
+use crate::workload::{Ask, Reply, Ticket};
+use crate::world::{Event, World};
+
+/// When to ask again where the line does not say.
+const TRY_AGAIN_AFTER_MS: u64 = 1_000;
+/// A node that asks for more than this at one moment asks in a circle.
+const TURNS_MAX: u32 = 100_000;
+
+impl World {
+    /// A request of a visitor has reached a process.
+    pub(crate) fn serve(&mut self, process: usize, caller: Caller, ask: Ask) {
+        if self.processes[process].node.is_none() {
+            return self.reply(caller, Reply::Nothing);
+        }
+        if self.processes[process].snapshot.is_none() {
+            let (told, ask_again_after_ms) = (Told::TryAgain, TRY_AGAIN_AFTER_MS);
+            return self.reply(caller, Reply::Answer { ticket: None, told, ask_again_after_ms });
+        }
+        match ask {
+            Ask::Join => {
+                let queue_id = self.random.queue_id();
+                let began = self.now;
+                self.command(process, Asked::Join { caller, queue_id, began }, Command::Arrive { queue_id });
+            }
+            Ask::Poll(ticket) => self.look(process, caller, ticket, false, true),
+            Ask::Claim(ticket) => self.claim(process, caller, ticket, false),
+            Ask::Cancel(ticket) => {
+                self.note(Fact::CancelAsked { queue_id: ticket.queue_id });
+                let command = Command::Cancel { queue_id: ticket.queue_id };
+                self.command(process, Asked::Cancel { caller, ticket }, command);
+            }
+        }
+        self.drive(process);
+    }
+
+    /// Answers from the snapshot, or goes on to the node where it is the visitor's turn.
+    fn look(&mut self, process: usize, caller: Caller, ticket: Ticket, is_new: bool, may_present: bool) {
+        let now = self.processes[process].now(self.now);
+        let Some(snapshot) = &self.processes[process].snapshot else {
+            return self.tell(process, caller, ticket, is_new, Told::TryAgain, TRY_AGAIN_AFTER_MS);
+        };
+        let Place { tag, epoch } = ticket.place;
+        let (told, ask_again_after_ms) = match snapshot.standing(tag, epoch, now) {
+            Standing::Waiting { ahead, ask_again_after, .. } => {
+                (Told::Waiting { ahead }, millis(ask_again_after))
+            }
+            Standing::Paused { ahead, ask_again_after, .. } => {
+                (Told::Paused { ahead: Some(ahead) }, millis(ask_again_after))
+            }
+            Standing::Admissible => return self.claim(process, caller, ticket, is_new),
+            Standing::Spent(reason) => (spent(reason), 0),
+            Standing::Ahead if may_present => {
+                self.counts.presented += 1;
+                let command = Command::Present { tag, epoch };
+                return self.command(process, Asked::Present { caller, ticket }, command);
+            }
+            Standing::Ahead => (Told::TryAgain, TRY_AGAIN_AFTER_MS),
+        };
+        self.tell(process, caller, ticket, is_new, told, ask_again_after_ms);
+    }
+
+    fn claim(&mut self, process: usize, caller: Caller, ticket: Ticket, is_new: bool) {
+        let Place { tag, epoch } = ticket.place;
+        let command = Command::Claim { queue_id: ticket.queue_id, tag, epoch };
+        self.command(process, Asked::Claim { caller, ticket, is_new }, command);
+    }
+
+    fn command(&mut self, process: usize, asked: Asked, command: Command) {
+        let number = self.number();
+        let process = &mut self.processes[process];
+        let now = process.now(self.now);
+        if let Some(node) = &mut process.node {
+            process.asked.insert(number, asked);
+            node.handle_command(number, command, now);
+        }
+    }
+
+    /// Notes an answer and sends it.
+    fn tell(
+        &mut self,
+        process: usize,
+        caller: Caller,
+        ticket: Ticket,
+        is_new: bool,
+        told: Told,
+        ask_again_after_ms: u64,
+    ) {
+        match told {
+            Told::Held => self.counts.held += 1,
+            Told::Late => self.counts.late += 1,
+            _ => {}
+        }
+        let Ticket { queue_id, place } = ticket;
+        let life = self.processes[process].life;
+        self.counts.polls += 1;
+        self.note(Fact::Polled { queue_id, place, life, told, ask_again_after_ms });
+        let ticket = is_new.then_some(ticket);
+        self.reply(caller, Reply::Answer { ticket, told, ask_again_after_ms });
+    }
+
+    /// Lets a node handle something, then does what it wishes.
+    pub(crate) fn with_node(&mut self, process: usize, handle: impl FnOnce(&mut Node, Timestamp)) {
+        let now = self.processes[process].now(self.now);
+        if let Some(node) = &mut self.processes[process].node {
+            handle(node, now);
+        }
+        self.drive(process);
+    }
+
+    /// Does what a node wishes until it wishes nothing more.
+    pub(crate) fn drive(&mut self, process: usize) {
+        let now = self.processes[process].now(self.now);
+        for _ in 0..TURNS_MAX {
+            let this = &mut self.processes[process];
+            let Some(node) = &mut this.node else {
+                return;
+            };
+            if let Some(snapshot) = node.poll_snapshot() {
+                this.snapshot = Some(snapshot);
+            }
+            if let Some((number, outcome)) = node.poll_outcome() {
+                if let Some(asked) = this.asked.remove(&number) {
+                    self.hand_out(process, asked, outcome);
+                }
+                continue;
+            }
+            if this.store_request.is_none()
+                && let Some(request) = node.poll_store(now)
+            {
+                self.send_to_store(process, request);
+                continue;
+            }
+            let due = node.poll_timeout().map(|moment| this.since_start(moment).max(self.now));
+            if due != this.timer {
+                this.timer = due;
+                let starts = this.life.starts;
+                if let Some(due) = due {
+                    self.after(due - self.now, Event::NodeTimer { process, starts, due });
+                }
+            }
+            return;
+        }
+        self.counts.runaways += 1;
+    }
+
+    fn hand_out(&mut self, process: usize, asked: Asked, outcome: Outcome) {
+        match asked {
+            Asked::Join { caller, queue_id, began } => {
+                self.joined(process, caller, queue_id, began, &outcome)
+            }
+            Asked::Claim { caller, ticket, is_new } => {
+                let (told, ask_again_after_ms) = self.claimed(ticket, &outcome);
+                self.tell(process, caller, ticket, is_new, told, ask_again_after_ms);
+            }
+            Asked::Present { caller, ticket } => match outcome {
+                Outcome::Spent(reason) => self.tell(process, caller, ticket, false, spent(reason), 0),
+                _ => self.look(process, caller, ticket, false, false),
+            },
+            Asked::Cancel { caller, ticket } => {
+                if outcome == Outcome::Done {
+                    self.note(Fact::Cancelled { queue_id: ticket.queue_id });
+                }
+                // The visitor tries to get in all the same.
+                self.tell(process, caller, ticket, false, Told::TryAgain, TRY_AGAIN_AFTER_MS);
+            }
+            Asked::Operate => self.operated(&outcome),
+        }
+    }
+
+    fn joined(
+        &mut self,
+        process: usize,
+        caller: Caller,
+        queue_id: anteroom_protocol::id::QueueId,
+        began: u64,
+        outcome: &Outcome,
+    ) {
+        let &Outcome::Placed { tag, epoch, ahead } = outcome else {
+            self.counts.refused += 1;
+            let (told, ask_again_after_ms) = (Told::TryAgain, TRY_AGAIN_AFTER_MS);
+            return self.reply(caller, Reply::Answer { ticket: None, told, ask_again_after_ms });
+        };
+        let place = Place { epoch, tag };
+        let committed = world_time(self.processes[process].committed_at);
+        self.counts.joins += 1;
+        self.note(Fact::Joined { queue_id, place, began: world_time(began), committed });
+        let ticket = Ticket { queue_id, place };
+        if ahead == 0 {
+            self.claim(process, caller, ticket, true);
+        } else {
+            self.look(process, caller, ticket, true, false);
+        }
+    }
+
+    fn claimed(&mut self, ticket: Ticket, outcome: &Outcome) -> (Told, u64) {
+        let queue_id = ticket.queue_id;
+        match outcome {
+            &Outcome::Admitted { at } => {
+                let now = self.store.moment(self.now);
+                let committed = self.store.claimed_at(queue_id).unwrap_or(now);
+                self.counts.admissions += 1;
+                self.note(Fact::Admitted { queue_id, at, committed });
+                (Told::Admitted, 0)
+            }
+            Outcome::Held { ask_again_after } => (Told::Held, millis(*ask_again_after)),
+            Outcome::Paused { .. } => (Told::Paused { ahead: None }, 5 * TRY_AGAIN_AFTER_MS),
+            Outcome::Spent(reason) => (spent(*reason), 0),
+            Outcome::NotYet => {
+                self.counts.not_yet += 1;
+                (Told::TryAgain, TRY_AGAIN_AFTER_MS)
+            }
+            Outcome::Placed { .. } | Outcome::Done | Outcome::Refused(_) => {
+                self.counts.refused += 1;
+                (Told::TryAgain, TRY_AGAIN_AFTER_MS)
+            }
+        }
+    }
+
+    fn operated(&mut self, outcome: &Outcome) {
+        if *outcome != Outcome::Done {
+            // The operator sees that the attempt is over, and tries again.
+            return;
+        }
+        let Some(done) = self.operator.handle_done() else {
+            return;
+        };
+        let earliest = done.earliest.unwrap_or_else(|| self.store.moment(self.now));
+        self.note(match &done.action {
+            Action::Configure(settings) => Fact::Configured {
+                earliest,
+                outflow_per_minute: settings.outflow_per_minute,
+                burst: settings.burst_places(),
+                re_entry_limit: settings.re_entry_limit,
+            },
+            Action::Pause => Fact::Paused { earliest },
+            Action::Resume => Fact::Resumed { earliest },
+        });
+        self.operate();
+    }
+}
+
+fn spent(reason: SpentReason) -> Told {
+    match reason {
+        SpentReason::Used => Told::Used,
+        SpentReason::Late => Told::Late,
+        SpentReason::Cancelled => Told::Cancelled,
+        SpentReason::OtherEpoch => Told::OtherEpoch,
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,106 @@
+//! What one world is to be like, drawn from its seed before anything happens.
+
+use anteroom_queue::Settings;
+
+use crate::faults::{self, Fault};
+use crate::random::Random;
+use crate::workload::operator::{self, Action};
+use crate::workload::visitor::Habit;
+
+/// The most processes of one room in a world.
+const PROCESSES_MAX: u64 = 4;
+/// When the first visitor may come, after the start of the world: the room has been configured by then.
+pub(crate) const FIRST_ARRIVAL_MS: u64 = 5_000;
+
+/// What one world is to be like. Moments are milliseconds since its start.
+pub(crate) struct Plan {
+    pub(crate) processes: usize,
+    pub(crate) settings: Settings,
+    pub(crate) arrivals: Vec<Arrival>,
+    pub(crate) actions: Vec<(u64, Action)>,
+    pub(crate) faults: Vec<(u64, Fault)>,
+    /// The most a process takes the store's clock to be behind what it is.
+    pub(crate) lag_max_ms: u64,
+    /// The longest an ordinary answer of the store takes, one way.
+    pub(crate) store_delay_max_ms: u64,
+    /// Nothing new happens after this: no fault, no operator. Whoever waits is let in from here on.
+    pub(crate) calm_from: u64,
+    /// The world ends here at the latest.
+    pub(crate) ends_at: u64,
+}
+
+/// One visitor to come.
+pub(crate) struct Arrival {
+    pub(crate) at: u64,
+    pub(crate) habit: Habit,
+}
+
+impl Plan {
+    pub(crate) fn draw(random: &mut Random, visitors: u32) -> Self {
+        let visitors = u64::from(visitors.max(1));
+        // How long the line would take if everybody came and nobody was in the way.
+        let line_seconds = random.between(60, 900);
+        let outflow_per_minute = (visitors * 60).div_ceil(line_seconds).clamp(1, 600_000);
+        let settings = Settings {
+            burst: random.chance(300).then(|| small(random.between(1, 2 + outflow_per_minute / 10))),
+            late_window_seconds: small(*pick(random, &[30, 60, 120, 300, 600])),
+            token_validity_seconds: small(*pick(random, &[30, 60, 180])),
+            re_entry_limit: small(random.below(3)),
+            ..Settings::with_outflow(small(outflow_per_minute))
+        };
+        let arrivals = arrivals(random, visitors, line_seconds * 1_000);
+        let busy_ms = FIRST_ARRIVAL_MS + line_seconds * 1_000;
+        let processes = usize::try_from(random.between(1, PROCESSES_MAX)).unwrap_or(1);
+        // A third of the worlds are quiet, so that what faults would hide is seen too.
+        let is_quiet = random.chance(333);
+        let (actions, faults) = if is_quiet {
+            (Vec::new(), Vec::new())
+        } else {
+            (operator::plan(random, &settings, busy_ms), faults::plan(random, processes, busy_ms))
+        };
+        let last_arrival = arrivals.iter().map(|arrival| arrival.at).max().unwrap_or(0);
+        let calm_from = (busy_ms + 60_000).max(last_arrival);
+        Self {
+            processes,
+            settings,
+            arrivals,
+            actions,
+            faults,
+            lag_max_ms: *pick(random, &[0, 5, 50, 300]),
+            store_delay_max_ms: *pick(random, &[2, 10, 40]),
+            calm_from,
+            // Twice the time the whole line takes, whatever the operator did to the outflow, and all who sleep.
+            ends_at: calm_from + 3 * line_seconds * 1_000 + 45 * 60_000,
+        }
+    }
+}
+
+/// Visitors come all at once, evenly, in waves, or mostly at the beginning.
+fn arrivals(random: &mut Random, visitors: u64, line_ms: u64) -> Vec<Arrival> {
+    let shape = random.below(4);
+    let rush_ms = random.between(500, 30_000);
+    let leavers_per_mille = *pick(random, &[0, 50, 200, 500]);
+    let sleepers_per_mille = *pick(random, &[0, 30, 100, 300]);
+    let odd_per_mille = *pick(random, &[0, 100, 400]);
+    let arrivals = (0..visitors).map(|number| {
+        let after = match shape {
+            0 => random.below(rush_ms),
+            1 => random.below(line_ms),
+            2 => (number % 4) * line_ms / 5 + random.below(rush_ms),
+            _ if random.chance(700) => random.below(rush_ms),
+            _ => random.below(line_ms),
+        };
+        let habit = Habit::draw(random, leavers_per_mille, sleepers_per_mille, odd_per_mille, line_ms);
+        Arrival { at: FIRST_ARRIVAL_MS + after, habit }
+    });
+    arrivals.collect()
+}
+
+pub(crate) fn pick<'a, T>(random: &mut Random, choices: &'a [T]) -> &'a T {
+    &choices[random.position(choices.len())]
+}
+
+/// Numbers drawn here are far below the limits of settings; those keep them in 32 bits.
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
