@@ -134,7 +134,7 @@ impl World {
             }
             if let Some((number, outcome)) = node.poll_outcome() {
                 if let Some(asked) = this.asked.remove(&number) {
-                    self.hand_out(process, asked, outcome);
+                    self.hand_out(process, asked, &outcome);
                 }
                 continue;
             }
@@ -157,27 +157,27 @@ impl World {
         self.counts.runaways += 1;
     }
 
-    fn hand_out(&mut self, process: usize, asked: Asked, outcome: Outcome) {
+    fn hand_out(&mut self, process: usize, asked: Asked, outcome: &Outcome) {
         match asked {
             Asked::Join { caller, queue_id, began } => {
-                self.joined(process, caller, queue_id, began, &outcome)
+                self.joined(process, caller, queue_id, began, outcome);
             }
             Asked::Claim { caller, ticket, is_new } => {
-                let (told, ask_again_after_ms) = self.claimed(ticket, &outcome);
+                let (told, ask_again_after_ms) = self.claimed(ticket, outcome);
                 self.tell(process, caller, ticket, is_new, told, ask_again_after_ms);
             }
             Asked::Present { caller, ticket } => match outcome {
-                Outcome::Spent(reason) => self.tell(process, caller, ticket, false, spent(reason), 0),
+                &Outcome::Spent(reason) => self.tell(process, caller, ticket, false, spent(reason), 0),
                 _ => self.look(process, caller, ticket, false, false),
             },
             Asked::Cancel { caller, ticket } => {
-                if outcome == Outcome::Done {
+                if *outcome == Outcome::Done {
                     self.note(Fact::Cancelled { queue_id: ticket.queue_id });
                 }
                 // The visitor tries to get in all the same.
                 self.tell(process, caller, ticket, false, Told::TryAgain, TRY_AGAIN_AFTER_MS);
             }
-            Asked::Operate => self.operated(&outcome),
+            Asked::Operate => self.operated(outcome),
         }
     }
 
