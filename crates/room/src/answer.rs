@@ -84,11 +84,7 @@ const SPREAD_PERCENT: u64 = 20;
 
 impl Answer {
     /// What a ticket's holder is told. `redirect_url` makes the address at the site for an admission.
-    pub(crate) fn new(
-        ticket: &Ticket,
-        stand: Stand,
-        redirect_url: impl FnOnce(Admission) -> String,
-    ) -> Self {
+    pub(crate) fn new(ticket: &Ticket, stand: Stand, redirect_url: impl FnOnce(Admission) -> String) -> Self {
         match stand {
             Stand::Waiting { ahead, expected_wait, ask_again_after } => {
                 let message = match (ahead, expected_wait) {
@@ -166,9 +162,13 @@ impl Answer {
 fn spent_message(reason: SpentReason) -> &'static str {
     match reason {
         SpentReason::Used => "You were let in with this ticket. To go in again, join the line again.",
-        SpentReason::Late => "Your turn came while you were away, and its time has run out. You can join the line again.",
+        SpentReason::Late => {
+            "Your turn came while you were away, and its time has run out. You can join the line again."
+        }
         SpentReason::Cancelled => "You have left with this ticket. To go in again, join the line again.",
-        SpentReason::OtherEpoch => "The waiting room was set up anew since you came. Please join the line again.",
+        SpentReason::OtherEpoch => {
+            "The waiting room was set up anew since you came. Please join the line again."
+        }
     }
 }
 
@@ -176,7 +176,8 @@ fn spent_message(reason: SpentReason) -> &'static str {
 fn progress(ticket: &Ticket, ahead: Option<u64>) -> f64 {
     let Some(ahead) = ahead else { return 0.0 };
     let Some(passed) = ticket.ahead_at_issue.checked_sub(ahead) else { return 0.0 };
-    let per_mille = (u128::from(passed) * 1000).checked_div(u128::from(ticket.ahead_at_issue)).unwrap_or(1000);
+    let per_mille =
+        (u128::from(passed) * 1000).checked_div(u128::from(ticket.ahead_at_issue)).unwrap_or(1000);
     u32::try_from(per_mille).map_or(1.0, |per_mille| f64::from(per_mille) / 1000.0)
 }
 
@@ -245,7 +246,11 @@ mod tests {
         for (at_issue, ahead, percent) in
             [(40, 40, 0), (40, 41, 0), (40, 1, 97), (40, 0, 100), (0, 0, 100), (0, 3, 0), (u64::MAX, 0, 100)]
         {
-            assert_eq!(waiting(&ticket(at_issue, 0), ahead).progress_percent(), percent, "{ahead} of {at_issue}");
+            assert_eq!(
+                waiting(&ticket(at_issue, 0), ahead).progress_percent(),
+                percent,
+                "{ahead} of {at_issue}"
+            );
         }
         assert_eq!(Answer::in_trouble(&ticket(40, 0)).progress_percent(), 0);
     }

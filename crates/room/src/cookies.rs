@@ -1,4 +1,9 @@
 //! The ticket's transport: the cookie it travels in.
+//!
+//! Over TLS the cookie's name begins with `__Host-`, so browsers take it only from this very host, over TLS, for all of
+//! it (RFC 6265bis 4.1.3): a neighbouring host cannot plant or replace a ticket. It also keeps both kinds apart. A
+//! browser refuses to overwrite a `Secure` cookie from a page in the clear, so under one name a visitor who came over
+//! TLS once could never keep a ticket of the same host without it.
 
 use anteroom_protocol::id::{CustomerId, RoomId};
 use anteroom_protocol::mac::Key;
@@ -14,36 +19,49 @@ const TICKET_AGE_MAX_SECONDS: u32 = 7 * 24 * 60 * 60;
 /// all of them; many more is an attempt to keep us busy.
 const CANDIDATES_MAX: usize = 4;
 
-/// The visitor's ticket in this room: the first cookie of its name that is genuine. Everything else (absent,
-/// garbage, another room's, another installation's) is no ticket.
+/// The visitor's ticket in this room: the first cookie of its name that is genuine, a `Secure` one before others.
+/// Everything else (absent, garbage, another room's, another installation's) is no ticket.
 pub(crate) fn read_ticket(
     headers: &HeaderMap,
     customer: &CustomerId,
     room: &RoomId,
     key: &Key,
 ) -> Option<Ticket> {
-    let name = Ticket::cookie_name(customer, room);
+    [true, false].into_iter().find_map(|is_secure| {
+        let name = cookie_name(customer, room, is_secure);
+        values(headers, &name)
+            .take(CANDIDATES_MAX)
+            .filter_map(|value| Ticket::open(value, key).ok())
+            .find(|ticket| ticket.is_for(customer, room))
+    })
+}
+
+/// The `Set-Cookie` that hands a ticket to the visitor.
+pub(crate) fn set_ticket(ticket: &Ticket, key: &Key, is_secure: bool) -> String {
+    let name = cookie_name(&ticket.customer, &ticket.room, is_secure);
+    write(&name, &ticket.seal(key), TICKET_AGE_MAX_SECONDS, is_secure)
+}
+
+/// Every `Set-Cookie` that takes a ticket away.
+pub(crate) fn drop_ticket(customer: &CustomerId, room: &RoomId, is_secure: bool) -> Vec<String> {
+    // Over TLS a browser sends both kinds, so both must go.
+    let kinds: &[bool] = if is_secure { &[true, false] } else { &[false] };
+    kinds.iter().map(|&kind| write(&cookie_name(customer, room, kind), "", 0, kind)).collect()
+}
+
+fn cookie_name(customer: &CustomerId, room: &RoomId, is_secure: bool) -> String {
+    let prefix = if is_secure { "__Host-" } else { "" };
+    format!("{prefix}{}", Ticket::cookie_name(customer, room))
+}
+
+fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
     headers
         .get_all(COOKIE)
         .iter()
         .filter_map(|header| header.to_str().ok())
         .flat_map(|header| header.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(found, _)| *found == name)
-        .take(CANDIDATES_MAX)
-        .filter_map(|(_, value)| Ticket::open(value, key).ok())
-        .find(|ticket| ticket.customer == *customer && ticket.room == *room)
-}
-
-/// The `Set-Cookie` that hands a ticket to the visitor.
-pub(crate) fn set_ticket(ticket: &Ticket, key: &Key, is_secure: bool) -> String {
-    let name = Ticket::cookie_name(&ticket.customer, &ticket.room);
-    write(&name, &ticket.seal(key), TICKET_AGE_MAX_SECONDS, is_secure)
-}
-
-/// The `Set-Cookie` that takes a ticket away.
-pub(crate) fn drop_ticket(customer: &CustomerId, room: &RoomId, is_secure: bool) -> String {
-    write(&Ticket::cookie_name(customer, room), "", 0, is_secure)
+        .filter_map(move |(found, value)| (found == name).then_some(value))
 }
 
 fn write(name: &str, value: &str, age_max_seconds: u32, is_secure: bool) -> String {

@@ -8,6 +8,9 @@ use http::header::{
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
+use crate::Shared;
+use crate::pages::MessagePage;
+
 /// Our pages use their own style, script and picture, speak to their own origin, and stand in nobody's frame.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -17,6 +20,11 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 /// A page.
 pub(crate) fn page(status: StatusCode, html: String) -> Response<Body> {
     uncached(status, HeaderValue::from_static("text/html; charset=utf-8"), html)
+}
+
+/// A page that says one thing.
+pub(crate) fn page_of(shared: &Shared, status: StatusCode, message: &MessagePage<'_>) -> Response<Body> {
+    page(status, shared.pages.message(message))
 }
 
 /// A JSON document.
@@ -69,6 +77,11 @@ pub(crate) fn plain(content_type: &'static str, content: &'static str) -> Respon
     uncached(StatusCode::OK, HeaderValue::from_static(content_type), content.to_owned())
 }
 
+/// A few words for programs.
+pub(crate) fn text(content: &'static str) -> Response<Body> {
+    plain("text/plain; charset=utf-8", content)
+}
+
 /// Adds a cookie to a response.
 pub(crate) fn with_cookie(mut response: Response<Body>, cookie: &str) -> Response<Body> {
     match HeaderValue::from_str(cookie) {
@@ -104,8 +117,7 @@ fn uncached(status: StatusCode, content_type: HeaderValue, content: String) -> R
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
-    headers
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store, must-revalidate, max-age=0"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store, must-revalidate, max-age=0"));
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
     headers.insert(EXPIRES, HeaderValue::from_static("Fri, 01 Jan 1990 00:00:00 GMT"));
     response

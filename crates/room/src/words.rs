@@ -1,7 +1,7 @@
 //! Figures as people say them. The waiting page shows these texts, and the JSON answer carries them, so that both
 //! say the same.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A wait in words, rounded up to what can honestly be said: "less than a minute", "about 3 minutes", "about 1 hour
 /// 20 minutes", "more than a day".
@@ -42,6 +42,17 @@ pub(crate) fn time_of_day(unix_seconds: u64) -> String {
     format!("{:02}:{:02}:{:02} UTC", of_day / 3600, of_day / 60 % 60, of_day % 60)
 }
 
+/// The machine's time in Unix seconds: when a page was drawn. Nothing is decided by it.
+pub(crate) fn now_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The host of an absolute address, with its port, as people recognise a site.
+pub(crate) fn host(url: &str) -> &str {
+    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    rest.split(['/', '?', '#']).next().unwrap_or(rest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +82,17 @@ mod tests {
     fn thousands_stand_apart() {
         for (value, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345_678, "12,345,678")] {
             assert_eq!(number(value), text);
+        }
+    }
+
+    #[test]
+    fn host_is_what_people_recognise() {
+        for (url, expected) in [
+            ("https://shop.example/a/b?c#d", "shop.example"),
+            ("http://127.0.0.1:8600?x", "127.0.0.1:8600"),
+            ("https://[::1]:1/", "[::1]:1"),
+        ] {
+            assert_eq!(host(url), expected);
         }
     }
 

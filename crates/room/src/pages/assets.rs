@@ -43,7 +43,12 @@ impl Assets {
                 "text/javascript; charset=utf-8",
                 include_str!("../../../../web/waiting/waiting.js"),
             ),
-            icon: Asset::new("icon", "svg", "image/svg+xml", include_str!("../../../../web/waiting/icon.svg")),
+            icon: Asset::new(
+                "icon",
+                "svg",
+                "image/svg+xml",
+                include_str!("../../../../web/waiting/icon.svg"),
+            ),
         }
     }
 
@@ -62,6 +67,13 @@ impl Assets {
         } else {
             reply::plain(asset.content_type, asset.content)
         })
+    }
+}
+
+impl Assets {
+    /// The picture, for browsers that ask for it where they always did.
+    pub(crate) fn favicon(&self) -> Response<Body> {
+        reply::plain(self.icon.content_type, self.icon.content)
     }
 }
 

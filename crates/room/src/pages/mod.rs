@@ -128,7 +128,8 @@ impl Pages {
         let rendered = self.templates.get_template(name).and_then(|template| template.render(values));
         rendered.unwrap_or_else(|error| {
             tracing::error!(%error, name, "a page could not be drawn");
-            "<!doctype html><title>Waiting room</title><p>This page could not be drawn. Please reload it.".to_owned()
+            "<!doctype html><title>Waiting room</title><p>This page could not be drawn. Please reload it."
+                .to_owned()
         })
     }
 }

@@ -1,8 +1,16 @@
 //! Why a visitor could not be answered properly. All of it is ours, never the visitor's, and none of it costs anyone
 //! their place: tickets are kept and asked with again.
 
+use std::error::Error;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anteroom_protocol::redirect::TargetRefusal;
 use anteroom_queue::Refusal;
 use anteroom_store::rooms::{RoomError, SubmitError};
+use http::StatusCode;
+
+use super::entrance::Entrance;
+use crate::words;
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +31,48 @@ pub(crate) enum Trouble {
     #[error("no random bytes are to be had: {0}")]
     Random(getrandom::Error),
     /// Neither the visitor's target nor the room's own is on an allowed host.
-    #[error("the room's default target is not on one of the account's allowed hosts")]
-    NoTarget,
+    #[error("visitors cannot be sent to the room's default target: mend it, or the account's allowed hosts")]
+    NoTarget(#[source] TargetRefusal),
+}
+
+impl Trouble {
+    /// Whether it may well be over in a few seconds, without anybody's help.
+    const fn is_passing(&self) -> bool {
+        match self {
+            Self::Room(error) => !matches!(error, RoomError::NotConfigured | RoomError::Unreadable(_)),
+            Self::Submit(_) => true,
+            Self::Refused(refusal) => refusal.is_worth_another_try(),
+            Self::Unexpected | Self::Random(_) | Self::NoTarget(_) => false,
+        }
+    }
+
+    /// What a program is told.
+    pub(crate) const fn status(&self) -> StatusCode {
+        match self {
+            Self::Room(_) | Self::Submit(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused(_) if self.is_passing() => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// When to come back. What needs an operator takes longer.
+    pub(crate) const fn retry_after_seconds(&self) -> u64 {
+        if self.is_passing() { 5 } else { 20 }
+    }
+
+    /// Tells the operator, once a second at the most: a whole line of visitors meets the same trouble.
+    pub(crate) fn log(&self, entrance: &Entrance) {
+        static LOGGED_AT_SECONDS: AtomicU64 = AtomicU64::new(0);
+        let now = words::now_seconds();
+        if LOGGED_AT_SECONDS.swap(now, Ordering::Relaxed) == now {
+            return;
+        }
+        let (customer, room) = (&entrance.account.customer, &entrance.record.room);
+        let error: &dyn Error = self;
+        if self.is_passing() {
+            tracing::warn!(%customer, %room, error, "visitors cannot be answered for the moment");
+        } else {
+            tracing::error!(%customer, %room, error, "visitors cannot be answered");
+        }
+    }
 }
