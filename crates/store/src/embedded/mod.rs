@@ -182,3 +182,35 @@ impl Drop for Inner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Version;
+
+    async fn put(store: &Embedded, name: &str, bytes: usize) -> Result<Saved, BackendError> {
+        let write =
+            Write { key: Key::new("room", name), expected: None, bytes: vec![1; bytes], expires_at: None };
+        store.save(vec![write]).await
+    }
+
+    #[tokio::test]
+    async fn full_disk_is_said_and_what_was_acknowledged_stays() {
+        const PAGES: u32 = 64;
+        let directory = tempfile::tempdir().unwrap();
+        let full = open_with(directory.path(), &Options { pages_max: Some(PAGES) }).unwrap();
+        put(&full, "a", 1_000).await.unwrap();
+        let error = put(&full, "large", 1 << 20).await.unwrap_err();
+        assert!(error.is_temporary(), "{error}");
+        assert!(error.to_string().contains("free some room on its disk"), "{error}");
+        // What is small enough still fits, and what was there is there.
+        put(&full, "b", 1_000).await.unwrap();
+        drop(full);
+        let store = open(directory.path()).unwrap();
+        let keys = ["a", "large", "b"].map(|name| Key::new("room", name));
+        let found = store.load(keys.to_vec()).await.unwrap().documents;
+        let versions: Vec<_> = found.into_iter().map(|found| found.map(|found| found.version)).collect();
+        assert_eq!(versions, [Some(Version(1)), None, Some(Version(2))]);
+        put(&store, "large", 1 << 20).await.unwrap();
+    }
+}

@@ -32,17 +32,22 @@ fn refusal(directory: &Path) -> OpenError {
     embedded::open(directory).unwrap_err()
 }
 
+/// The database and its log as a process that was killed leaves them.
+fn left_behind(directory: &Path) -> tempfile::TempDir {
+    let copy = tempdir().unwrap();
+    for name in [FILE_NAME.to_owned(), format!("{FILE_NAME}-wal")] {
+        fs::copy(directory.join(&name), copy.path().join(&name)).unwrap();
+    }
+    copy
+}
+
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_the_process_died() {
     let directory = tempdir().unwrap();
     let store = embedded::open(directory.path()).unwrap();
     let version = done(&store, "state", None, b"kept").await;
     let before = store.now();
-    // A process that is killed leaves the database and its log as they are at that moment: copy just that.
-    let left_behind = tempdir().unwrap();
-    for name in [FILE_NAME.to_owned(), format!("{FILE_NAME}-wal")] {
-        fs::copy(directory.path().join(&name), left_behind.path().join(&name)).unwrap();
-    }
+    let left_behind = left_behind(directory.path());
     let reopened = embedded::open(left_behind.path()).unwrap();
     let found = get(&reopened, "state").await.unwrap();
     assert_eq!((found.version, found.bytes.as_slice()), (version, b"kept".as_slice()));
@@ -138,4 +143,45 @@ fn file_of_a_newer_release_or_of_another_program_is_refused() {
     set("application_id", 7);
     let error = refusal(directory.path());
     assert!(matches!(error, OpenError::Foreign { found: 7, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn log_torn_by_a_loss_of_power_costs_only_what_was_not_acknowledged() {
+    let directory = tempdir().unwrap();
+    let store = embedded::open(directory.path()).unwrap();
+    let version = done(&store, "state", None, b"acknowledged").await;
+    let log = format!("{FILE_NAME}-wal");
+    let acknowledged = fs::metadata(directory.path().join(&log)).unwrap().len();
+    done(&store, "state", Some(version), &[7; 20_000]).await;
+    let torn = fs::metadata(directory.path().join(&log)).unwrap().len();
+    assert!(torn > acknowledged);
+    for bytes in [acknowledged, acknowledged + 1, acknowledged + 5_000, torn - 1] {
+        let copy = left_behind(directory.path());
+        let file = fs::OpenOptions::new().write(true).open(copy.path().join(&log)).unwrap();
+        file.set_len(bytes).unwrap();
+        let reopened = embedded::open(copy.path()).unwrap();
+        let found = get(&reopened, "state").await.unwrap();
+        assert_eq!((found.version, found.bytes.as_slice()), (version, b"acknowledged".as_slice()), "{bytes}");
+        done(&reopened, "state", Some(version), b"goes on").await;
+    }
+}
+
+#[tokio::test]
+async fn damaged_page_is_found_when_the_store_is_opened() {
+    let directory = tempdir().unwrap();
+    let store = embedded::open(directory.path()).unwrap();
+    for n in 0..50 {
+        done(&store, &n.to_string(), None, &[1; 3_000]).await;
+    }
+    // Closed, so that all lies in the database and none in its log.
+    drop(store);
+    let file = directory.path().join(FILE_NAME);
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2 / 4_096 * 4_096;
+    bytes[middle..middle + 4_096].fill(0xa5);
+    fs::write(&file, &bytes).unwrap();
+    let error = refusal(directory.path());
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    assert!(error.to_string().contains("put back a backup"), "{error}");
+    assert_eq!(fs::read(&file).unwrap(), bytes, "left as it is, for whoever looks");
 }
