@@ -138,7 +138,7 @@ impl Doors {
             }
             let address = listener.local_addr()?;
             let service = self::gateway(&gateway, &credentials, &settings.data_dir)?;
-            tracing::info!(%address, upstream = gateway.upstream, "the gateway stands in front of the site");
+            tracing::info!("the gateway is at http://{address}, in front of {}", gateway.upstream);
             tasks.spawn(service.serve(listener, shutdown.clone()));
         }
         let Some(installation) = installation else { return Ok(None) };

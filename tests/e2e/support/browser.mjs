@@ -20,9 +20,22 @@ const HEIGHT = 800;
 /** A page that does not show what it should within this time does not show it. */
 const SHOWN_WITHIN_MS = 15_000;
 
+/** Left to itself the browser talks to its maker, which a test has no use for, and draws with what is not there. */
+const ARGUMENTS = [
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-gpu",
+  "--disable-quic",
+  "--disable-sync",
+  "--no-first-run",
+];
+/** Its sandbox refuses to be started by root, as in many containers. What it shows here are pages of our own. */
+const ARGUMENTS_FOR_ROOT = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
+
 /** Starts the browser; it ends with the test. */
 export async function startBrowser(t) {
-  const browser = await chromium.launch({ executablePath: chromiumProgram() });
+  const args = [...ARGUMENTS, ...ARGUMENTS_FOR_ROOT];
+  const browser = await chromium.launch({ executablePath: chromiumProgram(), args });
   t.after(() => browser.close());
   return browser;
 }

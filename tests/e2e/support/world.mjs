@@ -2,11 +2,13 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+
+import { until } from "./until.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -28,6 +30,19 @@ export async function startDemo(t, ...more) {
   return { ...JSON.parse(line), program };
 }
 
+/** What the first start wrote down: the keys, and the `operator` whom the console lets in. */
+export async function credentialsOf(world) {
+  const [folder] = await world.program.leftBehind();
+  return JSON.parse(await readFile(join(world.program.temporary, folder, "credentials.json"), "utf8"));
+}
+
+/** A folder of the test's own; it goes with the test. */
+export async function temporaryFolder(t) {
+  const folder = await mkdtemp(join(tmpdir(), "anteroom-e2e-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
 /** Starts the program with these arguments; kills it after the test if it is still there, and shows its log then. */
 export async function startProgram(t, ...args) {
   const temporary = await mkdtemp(join(tmpdir(), "anteroom-e2e-"));
@@ -46,6 +61,8 @@ export async function startProgram(t, ...args) {
 
   const program = {
     pid: child.pid,
+    /** Its folder for temporary files. */
+    temporary,
     /** What it has written to standard error so far. */
     log: () => log.join("\n"),
     /** What it has written to standard output so far. */
@@ -53,6 +70,14 @@ export async function startProgram(t, ...args) {
     /** The files and folders it has left in its folder for temporary files. */
     leftBehind: () => readdir(temporary),
     firstLine: () => within(READY_WITHIN_MS, firstOf(output, lines, ended), () => `no first line; log:\n${program.log()}`),
+    /** Resolves with the rest of the first line it logs that has `told` in it, from its start on. */
+    told: (told) =>
+      within(
+        READY_WITHIN_MS,
+        until(`it tells ${told}`, () => log.find((line) => line.includes(told)), { deadlineMs: READY_WITHIN_MS })
+          .then((line) => line.slice(line.indexOf(told) + told.length).trim()),
+        () => `log:\n${program.log()}`,
+      ),
     /** Resolves with `{ code, signal }` once it is gone. */
     ended: () => within(GONE_WITHIN_MS, ended, () => `still running; log:\n${program.log()}`),
     signal: (name) => child.kill(name),

@@ -1,0 +1,81 @@
+// What visitors see, in each state: looked at by a browser at the narrowest and at an ordinary width, by day and by
+// night, with axe looking on. The pictures are kept for a person.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { answered, inspect, openPage, startBrowser } from "./support/browser.mjs";
+import { Operator } from "./support/operator.mjs";
+import { fillLine, Visitor } from "./support/visitor.mjs";
+import { startDemo } from "./support/world.mjs";
+
+/** So slow that a page stands still while it is looked at. */
+const SLOW = ["--outflow", "1"];
+const AHEAD = 4;
+/** As much as a room can let in: whoever waits is called at once. */
+const FAST = 600_000;
+const MESSAGE = 'The <b>stage</b> is "wet" & we mop it. You keep your place.';
+
+test("waiting page shows the place, a pause, and what became of a ticket", async (t) => {
+  const world = await startDemo(t, ...SLOW);
+  const operator = new Operator(world);
+  await fillLine(world, AHEAD);
+  const page = await openPage(await startBrowser(t));
+
+  await page.goto(world.protectedUrl);
+  await heading(page, "You are in line");
+  await inspect(page, "waiting");
+
+  await operator.pause(MESSAGE);
+  await heading(page, "The line is paused");
+  await page.getByText(MESSAGE).waitFor();
+  await inspect(page, "paused");
+
+  await operator.resume();
+  await heading(page, "You are in line");
+  assert.equal(await page.getByText(MESSAGE).isVisible(), false, "the message goes with the pause");
+
+  const queueId = await page.locator(".reference code").innerText();
+  const elsewhere = new Visitor();
+  await elsewhere.get(`${world.room}/cancel/multiple/${world.customerId}?wrl=${world.waitingRoomId}~${queueId}`);
+  await operator.setOutflow(FAST);
+  await heading(page, "This ticket is used up");
+  await page.getByRole("link", { name: "Join the line" }).waitFor();
+  await inspect(page, "spent");
+
+  await page.getByRole("link", { name: "Join the line" }).click();
+  await page.waitForURL(`${world.site}/**`);
+  assert.equal(await page.locator("h1").innerText(), "Tickets", "who joins anew gets in");
+  assert.deepEqual(page.faults, []);
+});
+
+test("visitor without a ticket is told how to get one", async (t) => {
+  const world = await startDemo(t, ...SLOW);
+  await fillLine(world, AHEAD);
+  const page = await openPage(await startBrowser(t), { javaScript: true });
+  await page.goto(world.protectedUrl);
+  await heading(page, "You are in line");
+  await page.context().clearCookies();
+  await heading(page, "You have no place yet");
+  await inspect(page, "unknown");
+});
+
+test("error pages of the room help", async (t) => {
+  const world = await startDemo(t);
+  const page = await openPage(await startBrowser(t), { tolerated: [answered(400), answered(404), answered(410)] });
+  const common = `c=${world.customerId}&e=${world.waitingRoomId}&ver=x&cver=1&man=a`;
+  for (const code of ["hash", "timestamp", "eventid", "ip", "qidlimit", "connector/sessionstate"]) {
+    const url = `${world.room}/error/${code}/?${common}&queueittoken=none&ts=1&t=${encodeURIComponent(world.protectedUrl)}`;
+    const answer = await page.goto(url);
+    // `timestamp` may find the visitor's ticket still good; the others say what is wrong.
+    assert.ok(answer.status() < 500, `${code}: ${answer.status()}`);
+    await inspect(page, `error-${code.replace("/", "-")}`);
+  }
+  const missing = await page.goto(`${world.room}/?c=${world.customerId}&e=nosuchroom`);
+  assert.equal(missing.status(), 404);
+  await inspect(page, "unknown-room");
+});
+
+async function heading(page, text) {
+  await page.getByRole("heading", { level: 1, name: text }).waitFor();
+}
