@@ -36,7 +36,7 @@ impl AllowedHosts {
             match entry.parse() {
                 Ok(host) => hosts.push(host),
                 Err(expected) => {
-                    problems.push(Problem::new(format!("[{at}]"), Problem::quote(entry), expected))
+                    problems.push(Problem::new(format!("[{at}]"), Problem::quote(entry), expected));
                 }
             }
         }
