@@ -21,8 +21,8 @@ use crate::backend::{self, Backend, BackendError, BoxFuture, Key, Saved, Version
 const COMMANDS_UNDER_WAY_MAX: usize = 8_192;
 /// How long one load or save may take before it counts as failed. It may still happen; the node knows.
 const STORE_WAIT_MAX: Duration = Duration::from_secs(10);
-/// How often the store is looked at, whatever the watch says: a wake-up may be lost.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often a task looks whether anybody still uses its room.
+const IDLE_LOOK_EVERY: Duration = Duration::from_secs(5);
 /// The shortest sleep. A store's clock may stand still for a moment, and must not make the task spin.
 const SLEEP_MIN: Duration = Duration::from_millis(1);
 
@@ -82,7 +82,7 @@ impl Task {
         mut saves: watch::Receiver<u64>,
         mut closing: watch::Receiver<bool>,
     ) {
-        let mut looks = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
+        let mut looks = interval_at(Instant::now() + IDLE_LOOK_EVERY, IDLE_LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut is_open = true;
         // Set when no more commands are taken: nobody waits for an outcome longer than that.
@@ -92,6 +92,8 @@ impl Task {
         loop {
             self.publish();
             self.ask_store();
+            // Asking may itself have answered what needs no save.
+            self.publish();
             if !is_open && !self.node.has_pending() {
                 return;
             }
@@ -118,7 +120,7 @@ impl Task {
                     Err(_) => has_watch = false,
                 },
                 () = sleep_until_some(wake_at) => self.node.handle_timeout(self.backend.now()),
-                _ = looks.tick() => self.look(),
+                _ = looks.tick() => self.end_if_idle(),
                 closed = closing.wait_for(|&is_closing| is_closing), if is_closing_possible => {
                     // An error: all of Rooms is gone, and the handles that are left may go on.
                     is_closing_possible = false;
@@ -208,8 +210,8 @@ impl Task {
         }
     }
 
-    fn look(&mut self) {
-        self.node.handle_changed(self.backend.now());
+    /// Gives up the room's place among the live ones, which ends the task, if nobody uses it.
+    fn end_if_idle(&self) {
         if let Some(shared) = self.shared.upgrade() {
             shared.forget_unused(&self.segment, IDLE_MAX);
         }

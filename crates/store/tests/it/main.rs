@@ -7,4 +7,5 @@ mod directory;
 mod embedded;
 mod limits;
 mod records;
+mod rooms;
 mod support;

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -81,6 +82,8 @@ struct Mood {
     saves_left: AtomicUsize,
     /// Whether a failing save is made all the same, and only its answer lost.
     loses_answers: AtomicBool,
+    /// Whether nothing is answered any more.
+    is_silent: AtomicBool,
     loads: AtomicUsize,
     saves: AtomicUsize,
 }
@@ -101,6 +104,10 @@ impl Moody {
 
     pub(crate) fn set_loses_answers(&self, loses: bool) {
         self.shared.loses_answers.store(loses, Ordering::SeqCst);
+    }
+
+    pub(crate) fn set_silent(&self, is_silent: bool) {
+        self.shared.is_silent.store(is_silent, Ordering::SeqCst);
     }
 
     pub(crate) fn loads(&self) -> usize {
@@ -136,6 +143,9 @@ impl Error for Broken {}
 impl Backend for Moody {
     fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Loaded, BackendError>> {
         self.shared.loads.fetch_add(1, Ordering::SeqCst);
+        if self.shared.is_silent.load(Ordering::SeqCst) {
+            return Box::pin(pending());
+        }
         if self.shared.is_down.load(Ordering::SeqCst) {
             return Box::pin(async { Err(Self::error()) });
         }
@@ -144,6 +154,9 @@ impl Backend for Moody {
 
     fn save(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<Saved, BackendError>> {
         self.shared.saves.fetch_add(1, Ordering::SeqCst);
+        if self.shared.is_silent.load(Ordering::SeqCst) {
+            return Box::pin(pending());
+        }
         let left = self
             .shared
             .saves_left
