@@ -98,7 +98,7 @@ impl Pages {
                 queue_id => answer.queue_id.map(|id| id.to_string()),
                 progress_percent => answer.progress_percent(),
                 ask_again_ms => answer.ask_again_after_ms,
-                refresh_seconds => answer.ask_again_after_ms.div_ceil(1000).max(REFRESH_SECONDS_MIN),
+                refresh_seconds => refresh_seconds(answer),
                 updated => words::time_of_day(page.now_seconds),
                 room_name => page.room_name,
                 site => page.site,
@@ -131,5 +131,91 @@ impl Pages {
             "<!doctype html><title>Waiting room</title><p>This page could not be drawn. Please reload it."
                 .to_owned()
         })
+    }
+}
+
+/// When a browser without script asks again; nothing where asking again tells nothing new.
+fn refresh_seconds(answer: &Answer) -> Option<u64> {
+    match answer.state {
+        State::Waiting | State::Paused => {
+            Some(answer.ask_again_after_ms.div_ceil(1000).max(REFRESH_SECONDS_MIN))
+        }
+        State::Admitted | State::Spent | State::Unknown => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anteroom_protocol::id::QueueId;
+
+    use super::*;
+
+    fn answer(state: State, people_ahead: Option<u64>) -> Answer {
+        Answer {
+            state,
+            queue_id: Some(QueueId::from_random([7; 16])),
+            people_ahead,
+            expected_wait_seconds: None,
+            progress: 0.5,
+            ask_again_after_ms: 8_100,
+            redirect_url: Some("https://shop.example/?queueittoken=secret".to_owned()),
+            message: "A <b>message</b> & more".to_owned(),
+        }
+    }
+
+    fn draw(answer: &Answer) -> String {
+        Pages::new().waiting(&WaitingPage {
+            answer,
+            room_name: "Spring \"sale\" <2024>",
+            site: "shop.example",
+            poll_url: "/api/v1/rooms/spring24/ticket?c=acme",
+            refresh_url: "/?c=acme&e=spring24&anteroom=waiting",
+            join_url: "/?c=acme&e=spring24&anteroom=again",
+            now_seconds: 1_700_000_000,
+        })
+    }
+
+    #[test]
+    fn waiting_page_shows_every_state_and_escapes_what_it_shows() {
+        for state in State::ALL {
+            for people_ahead in [None, Some(0), Some(1), Some(12_345)] {
+                let html = draw(&answer(state, people_ahead));
+                assert!(html.contains(&format!("data-state=\"{}\"", state.as_str())), "{html}");
+                assert!(html.contains("A &lt;b&gt;message&lt;&#x2f;b&gt; &amp; more"), "{html}");
+                assert!(html.contains("Spring &quot;sale&quot; &lt;2024&gt;"), "{html}");
+                assert!(!html.contains("queueittoken"), "a page holds no queue token");
+            }
+        }
+        assert!(draw(&answer(State::Waiting, Some(12_345))).contains(">12,345</strong>"));
+    }
+
+    #[test]
+    fn page_loads_itself_again_only_while_there_is_something_to_come() {
+        for state in State::ALL {
+            let is_refreshed =
+                draw(&answer(state, Some(3))).contains("http-equiv=\"refresh\" content=\"9;url=");
+            assert_eq!(is_refreshed, matches!(state, State::Waiting | State::Paused), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn message_page_says_one_thing_and_leads_on() {
+        let html = Pages::new().message(&MessagePage {
+            room_name: Some("Spring"),
+            title: "A <title>",
+            texts: vec!["First.".to_owned(), "Second & last.".to_owned()],
+            link: Some(Link { url: "/?c=a&t=\"x\"", label: "Join" }),
+            code: Some("hash"),
+            refresh_seconds: Some(5),
+        });
+        for part in [
+            "<h1>A &lt;title&gt;</h1>",
+            "Second &amp; last.",
+            "href=\"&#x2f;?c=a&amp;t=&quot;x&quot;\"",
+            ">hash<",
+        ] {
+            assert!(html.contains(part), "{part}: {html}");
+        }
+        assert!(html.contains("http-equiv=\"refresh\" content=\"5\""));
     }
 }
