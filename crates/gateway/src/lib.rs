@@ -1,19 +1,34 @@
 //! The connector as a reverse proxy: it stands in front of one site, lets the connector decide each request, and
-//! carries what may pass to the site and the site's answer back, byte for byte. It does not know why a request may
-//! pass, and knows nothing of waiting rooms beyond that.
+//! carries what may pass to the site and the site's answer back. It does not know why a request may pass, and knows
+//! nothing of waiting rooms beyond that.
 //!
-//! A request's way: [`listen`](anteroom_listen) accepts it, the [`door`] refuses what no server could make out, the
-//! connector decides, [`forward`] carries it. Where the site cannot be reached in time, a calm page of the
-//! gateway's own is the answer, never a hang.
+//! A request's way: [`anteroom_listen`] accepts it, the door refuses what cannot be made out, the connector
+//! decides, `forward` carries it to the site and streams the answer back. Where the site cannot be reached in time,
+//! a calm page of the gateway's own is the answer, never a hang. The whole of the site's address space is the
+//! site's: the gateway answers no path of its own, so that none can be asked for past the connector.
 
+mod body;
+mod door;
+mod forward;
+mod headers;
+mod pages;
+mod refuse;
 mod timeouts;
+mod tunnel;
+mod upstream;
+
+use std::sync::Arc;
 
 use anteroom_listen::Limits;
-use anteroom_tower::{Connector, ConnectorSettings};
+use anteroom_tower::{Connector, ConnectorSettings, NotAnOrigin, Origin, TrustedProxies};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower::Layer;
 
+use crate::door::Door;
+use crate::forward::Forward;
 pub use crate::timeouts::Timeouts;
+use crate::upstream::Upstream;
 
 /// What a gateway is told.
 #[derive(Clone, Debug)]
@@ -32,10 +47,13 @@ pub struct GatewaySettings {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The site's address cannot be used.
+    #[error("the site's address cannot be used")]
+    Upstream(#[source] NotAnOrigin),
+    /// The site's address is one that would need encryption.
     #[error(
-        "the site's address {found:?} cannot be used: expected http:// with a host and at most a port, such as http://127.0.0.1:8080"
+        "the site's address {found:?} cannot be used: the gateway speaks to the site without encryption, by http://"
     )]
-    Upstream {
+    UpstreamEncrypted {
         /// What the settings say.
         found: String,
     },
@@ -44,10 +62,13 @@ pub enum StartError {
     Connector(#[source] anteroom_tower::StartError),
 }
 
-/// A gateway that is ready to serve.
+/// A gateway that is ready to serve. Clones share the connector and the connections to the site.
 #[derive(Clone, Debug)]
 pub struct Gateway {
     connector: Connector,
+    upstream: Arc<Upstream>,
+    trusted_proxies: TrustedProxies,
+    limits: Limits,
 }
 
 impl Gateway {
@@ -55,10 +76,16 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// When the settings cannot be used.
+    /// When the settings cannot be used, or outside a tokio runtime.
     pub fn start(settings: GatewaySettings) -> Result<Self, StartError> {
+        let origin = Origin::parse(&settings.upstream).map_err(StartError::Upstream)?;
+        if *origin.scheme() != http::uri::Scheme::HTTP {
+            return Err(StartError::UpstreamEncrypted { found: settings.upstream });
+        }
+        let trusted_proxies = settings.connector.trusted_proxies.clone();
         let connector = Connector::start(settings.connector).map_err(StartError::Connector)?;
-        Ok(Self { connector })
+        let upstream = Arc::new(Upstream::new(origin, settings.timeouts));
+        Ok(Self { connector, upstream, trusted_proxies, limits: settings.limits })
     }
 
     /// The connector, to see how it is doing.
@@ -66,9 +93,12 @@ impl Gateway {
         &self.connector
     }
 
-    /// Serves visitors until `shutdown` is cancelled.
+    /// Serves visitors until `shutdown` is cancelled, then lets requests in flight end within
+    /// [`Limits::drain`]. WebSockets have no end of their own, so they are closed at once; their clients connect
+    /// anew, and the earlier they do, the sooner they are served by whoever took over.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
-        shutdown.cancelled().await;
-        drop(listener);
+        let forward = Forward::new(self.upstream, self.trusted_proxies, shutdown.clone());
+        let door = Door::new(self.connector.layer().layer(forward));
+        anteroom_listen::serve(listener, None, door, self.limits, shutdown).await;
     }
 }

@@ -54,9 +54,7 @@ impl Connector {
     pub fn start(settings: ConnectorSettings) -> Result<Self, StartError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(StartError::NoRuntime)?;
         let public_origin = match &settings.public_origin {
-            Some(text) => {
-                Some(Origin::parse(text).ok_or_else(|| StartError::PublicOrigin { found: text.clone() })?)
-            }
+            Some(text) => Some(Origin::parse(text).map_err(StartError::PublicOrigin)?),
             None => None,
         };
         let seed = getrandom::u64().map_err(StartError::Random)?;

@@ -58,6 +58,6 @@ pub use crate::convert::answer;
 pub use crate::future::ResponseFuture;
 pub use crate::layer::ConnectorLayer;
 pub use crate::service::ConnectorService;
-pub use crate::settings::{ConnectorSettings, StartError};
+pub use crate::settings::{ConnectorSettings, NotAnOrigin, Origin, StartError};
 pub use crate::status::ConnectorStatus;
 pub use crate::viewpoint::{BadHost, ClientAddress, named_host};

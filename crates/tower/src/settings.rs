@@ -50,13 +50,8 @@ pub enum StartError {
         found: String,
     },
     /// The public origin cannot be used.
-    #[error(
-        "the public origin {found:?} cannot be used: expected http or https with a host and nothing behind it, such as https://shop.example"
-    )]
-    PublicOrigin {
-        /// What the settings say.
-        found: String,
-    },
+    #[error("the public origin cannot be used")]
+    PublicOrigin(#[source] NotAnOrigin),
     /// The account cannot be one.
     #[error("the account cannot be used")]
     CustomerId(#[source] IdError),
@@ -85,17 +80,43 @@ pub enum StartError {
     NoRuntime(#[source] tokio::runtime::TryCurrentError),
 }
 
+/// A text is not an [`Origin`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "found {found:?}, expected http:// or https:// with a host and at most a port, such as https://shop.example"
+)]
+pub struct NotAnOrigin {
+    /// What the settings say, unless it may hold a password.
+    pub found: String,
+}
+
 /// Scheme and authority: `https`, `shop.example`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Origin {
+pub struct Origin {
     pub(crate) scheme: Scheme,
     pub(crate) authority: Authority,
 }
 
 impl Origin {
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (origin, path) = split(text)?;
-        (path == "/").then_some(origin)
+    /// Reads an address such as `https://shop.example` or `http://127.0.0.1:8080`.
+    ///
+    /// # Errors
+    ///
+    /// When it is another scheme, or has a path, a query, a fragment or user info.
+    pub fn parse(text: &str) -> Result<Self, NotAnOrigin> {
+        split(text)
+            .and_then(|(origin, path)| (path == "/").then_some(origin))
+            .ok_or_else(|| NotAnOrigin { found: without_user_info(text) })
+    }
+
+    /// `http` or `https`.
+    pub fn scheme(&self) -> &Scheme {
+        &self.scheme
+    }
+
+    /// A host and at most a port.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
     }
 }
 
@@ -191,12 +212,12 @@ mod tests {
         for text in
             ["https://shop.example", "http://127.0.0.1:8600", "http://[::1]:8600", "https://shop.example/"]
         {
-            assert!(Origin::parse(text).is_some(), "{text}");
+            assert!(Origin::parse(text).is_ok(), "{text}");
         }
         for text in
             ["", "shop.example", "https://shop.example/a", "https://u@shop.example", "ws://shop.example"]
         {
-            assert!(Origin::parse(text).is_none(), "{text}");
+            assert!(Origin::parse(text).is_err(), "{text}");
         }
     }
 

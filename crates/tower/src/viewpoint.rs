@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn public_origin_overrules_what_the_request_says() {
         let fixed = Viewpoint {
-            public_origin: Origin::parse("https://shop.example"),
+            public_origin: Origin::parse("https://shop.example").ok(),
             trusted_proxies: TrustedProxies::default(),
         };
         for headers in
