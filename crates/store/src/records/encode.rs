@@ -265,3 +265,100 @@ fn malformed(key: &Key, cause: &serde_json::Error) -> RecordError {
     };
     unreadable(key, format!("{kind}, line {} column {}", cause.line(), cause.column()))
 }
+
+#[cfg(test)]
+mod tests {
+    use anteroom_protocol::secret::Secret;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const OWNER: &str = "demo";
+
+    fn owner() -> CustomerId {
+        OWNER.parse().unwrap()
+    }
+
+    fn master_key() -> MasterKey {
+        MasterKey::from_bytes(&[1; 32])
+    }
+
+    /// Reads bytes as every kind of record. Returns how many kinds they are.
+    fn read_as_all(bytes: &[u8]) -> usize {
+        let key = keys::account(&owner());
+        [
+            read_account(&key, bytes, &master_key()).is_ok(),
+            read_draft(&key, bytes).is_ok(),
+            read_head(&key, bytes).is_ok(),
+            read_version(&key, bytes).is_ok(),
+            read_audit(&key, bytes).is_ok(),
+            read_accounts(&key, bytes).is_ok(),
+            read_operators(&key, bytes).is_ok(),
+            read_session(&key, bytes).is_ok(),
+        ]
+        .into_iter()
+        .filter(|&is_read| is_read)
+        .count()
+    }
+
+    prop_compose! {
+        fn any_account()(
+            texts in any::<(String, String, String, String)>(),
+            hosts in any::<Vec<String>>(),
+            hash in any::<[u8; 32]>(),
+        ) -> Account {
+            let (display_name, secret_key, label, default_target) = texts;
+            let room = RoomRecord {
+                room: "spring24".parse().unwrap(),
+                display_name: display_name.clone(),
+                default_target,
+            };
+            Account {
+                customer: owner(),
+                display_name,
+                allowed_hosts: hosts,
+                secret_key: Secret::new(secret_key),
+                api_keys: vec![ApiKey { label, hash }],
+                rooms: vec![room],
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn account_reads_as_it_was_written(account in any_account()) {
+            let bytes = super::account(&account, &master_key()).unwrap();
+            prop_assert_eq!(read_account(&keys::account(&owner()), &bytes, &master_key()).unwrap(), account);
+            prop_assert_eq!(read_as_all(&bytes), 1);
+        }
+
+        #[test]
+        fn version_reads_as_it_was_written(texts in any::<(String, String)>(), number: u64, document: Vec<u8>) {
+            let version = ConfigVersion {
+                version: number,
+                description: texts.0,
+                published_by: texts.1,
+                published_at: Timestamp::from_millis(number),
+                document: document.into(),
+            };
+            let bytes = super::version(&version);
+            prop_assert_eq!(read_version(&keys::version(&owner(), number), &bytes).unwrap(), version);
+        }
+
+        #[test]
+        fn garbage_is_no_record(bytes: Vec<u8>) {
+            prop_assert_eq!(read_as_all(&bytes), 0);
+        }
+
+        #[test]
+        fn damaged_record_is_read_or_refused_without_a_panic(
+            account in any_account(), at: prop::sample::Index, byte: u8, is_cut: bool,
+        ) {
+            let mut bytes = super::account(&account, &master_key()).unwrap();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            bytes.truncate(if is_cut { at } else { bytes.len() });
+            prop_assert!(read_as_all(&bytes) <= 1);
+        }
+    }
+}

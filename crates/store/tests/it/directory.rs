@@ -106,7 +106,7 @@ async fn damaged_account_is_left_out_at_the_start_and_the_others_are_served() {
 
 #[tokio::test(start_paused = true)]
 async fn entries_stay_while_the_store_is_down_and_a_lost_wake_up_is_made_good() {
-    let store = Moody::new(Memory::new());
+    let store = Moody::new();
     let records = records(&store);
     create_demo(&records).await;
     let directory = Directory::start(records.clone()).await.unwrap();
@@ -140,14 +140,14 @@ async fn until_after(step: Duration, mut is_so: impl FnMut() -> bool) {
 
 #[tokio::test]
 async fn store_that_is_down_at_the_start_is_an_error() {
-    let store = Moody::new(Memory::new());
+    let store = Moody::new();
     store.set_down(true);
     assert!(Directory::start(records(&store)).await.is_err());
 }
 
 #[tokio::test]
 async fn task_ends_with_the_last_directory() {
-    let store = Moody::new(Memory::new());
+    let store = Moody::new();
     let backend: Arc<dyn Backend> = Arc::new(store);
     let weak = Arc::downgrade(&backend);
     let records = Records::new(backend, crate::support::master_key());

@@ -97,7 +97,7 @@ async fn account_of_a_taken_name_is_refused_and_changes_nothing() {
 async fn account_left_unlisted_by_a_crash_is_listed_by_the_next_creation() {
     // The process dies after the first save: the account is there, the list is not.
     for is_same in [true, false] {
-        let store = Moody::new(Memory::new());
+        let store = Moody::new();
         store.fail_after_saves(1);
         let first = records(&store).create_account(&account("demo"), audit("first")).await;
         assert!(matches!(first, Err(RecordError::Backend(_))), "{first:?}");
@@ -374,7 +374,7 @@ async fn record_of_a_newer_release_or_garbage_is_refused_with_its_key_and_never_
 
 #[tokio::test]
 async fn failing_store_is_an_error_and_a_lost_answer_no_second_change() {
-    let store = Moody::new(Memory::new());
+    let store = Moody::new();
     let records = records(&store);
     let kept = demo(&records).await;
     store.set_down(true);

@@ -8,7 +8,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anteroom_protocol::id::{CustomerId, QueueId, RoomId};
-use anteroom_protocol::time::Timestamp;
 use anteroom_queue::settings::OUTFLOW_PER_MINUTE_MAX;
 use anteroom_queue::snapshot::Standing;
 use anteroom_queue::{Command, Outcome, Refusal, Settings};
@@ -179,10 +178,10 @@ async fn i3_place_is_kept_when_the_process_dies() {
     assert_eq!(arrive(&room, 10).await.0, 11);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn made_up_rooms_leave_nothing_behind() {
-    let memory = Memory::new();
-    let rooms = rooms(&memory);
+    let store = Moody::new();
+    let rooms = rooms(&store);
     for n in 0..ROOMS_LIVE_MAX + 10 {
         let room = format!("x{n}").repeat(2).parse().unwrap();
         let refused = rooms.open(&customer("demo"), &room).await;
@@ -191,12 +190,12 @@ async fn made_up_rooms_leave_nothing_behind() {
         assert_eq!(refused, Outcome::Refused(Refusal::NotConfigured));
     }
     assert_eq!(rooms.live_count(), 0);
-    assert!(memory.documents().is_empty());
+    assert!(store.memory.documents().is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn more_rooms_than_are_kept_take_the_place_of_those_nobody_holds() {
-    let rooms = rooms(&Memory::new());
+    let rooms = rooms(&Moody::new());
     let mut held = Vec::new();
     let open = async |n: usize| {
         let room: RoomId = format!("room{n}").parse().unwrap();
@@ -219,7 +218,7 @@ async fn more_rooms_than_are_kept_take_the_place_of_those_nobody_holds() {
 
 #[tokio::test(start_paused = true)]
 async fn room_nobody_uses_ends_and_comes_back() {
-    let rooms = rooms(&Memory::at(Timestamp::from_seconds(1_000)));
+    let rooms = rooms(&Moody::new());
     let room = configured(&rooms).await;
     let ticket = arrive(&room, 1).await;
     tokio::time::sleep(2 * IDLE_MAX).await;
@@ -236,7 +235,7 @@ async fn room_nobody_uses_ends_and_comes_back() {
 
 #[tokio::test(start_paused = true)]
 async fn room_comes_back_after_the_store_was_down() {
-    let store = Moody::new(Memory::new());
+    let store = Moody::new();
     let rooms = rooms(&store);
     configured(&rooms).await;
     let public = self::rooms(&store);
@@ -261,7 +260,7 @@ async fn room_comes_back_after_the_store_was_down() {
 
 #[tokio::test(start_paused = true)]
 async fn i4_lost_answers_give_no_place_twice() {
-    let store = Moody::new(Memory::new());
+    let store = Moody::new();
     let rooms = rooms(&store);
     let room = configured(&rooms).await;
     let mut tags = BTreeSet::new();
@@ -279,7 +278,7 @@ async fn i4_lost_answers_give_no_place_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn store_that_says_nothing_holds_nobody_longer_than_promised() {
-    let store = Moody::new(Memory::new());
+    let store = Moody::new();
     let rooms = rooms(&store);
     let room = configured(&rooms).await;
     store.set_silent(true);
@@ -310,17 +309,44 @@ async fn store_that_says_nothing_holds_nobody_longer_than_promised() {
 async fn more_commands_than_wait_are_refused_at_once_and_the_others_get_their_outcome() {
     let rooms = rooms(&Memory::new());
     let room = configured(&rooms).await;
-    let mut submissions: Vec<BoxFuture<'_, _>> = Vec::new();
-    for n in 0..=COMMANDS_WAITING_MAX as u64 {
-        submissions.push(Box::pin(room.submit(Command::Arrive { queue_id: queue_id(n) })));
+    let mut submissions = arrivals(&room, COMMANDS_WAITING_MAX + 1);
+    assert_eq!(refused_at_once(&mut submissions).await, 1);
+    for submission in submissions {
+        let outcome = submission.await.unwrap();
+        assert!(matches!(outcome, Outcome::Placed { .. }), "{outcome:?}");
     }
-    // Polled in one go, so that the room's task has no chance to take any of them.
-    let mut refused = 0;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_room_takes_up_is_bounded_while_the_store_says_nothing() {
+    let store = Moody::new();
+    let rooms = rooms(&store);
+    let room = configured(&rooms).await;
+    store.set_silent(true);
+    let mut submissions = arrivals(&room, COMMANDS_WAITING_MAX);
+    assert_eq!(refused_at_once(&mut submissions).await, 0);
+    // The task takes up as many again, and from then on none.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let mut more = arrivals(&room, 2 * COMMANDS_WAITING_MAX);
+    assert_eq!(refused_at_once(&mut more).await, COMMANDS_WAITING_MAX);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(refused_at_once(&mut arrivals(&room, 1)).await, 1);
+}
+
+/// As many visitors' arrivals, none begun.
+fn arrivals(room: &RoomHandle, count: usize) -> Vec<BoxFuture<'_, Result<Outcome, SubmitError>>> {
+    let arrive = |n| -> BoxFuture<'_, _> { Box::pin(room.submit(Command::Arrive { queue_id: queue_id(n) })) };
+    (0..).take(count).map(arrive).collect()
+}
+
+/// Begins these in one go, so that the room's task has no chance to take any in between, and takes away those that
+/// were refused as busy. Returns how many.
+async fn refused_at_once(submissions: &mut Vec<BoxFuture<'_, Result<Outcome, SubmitError>>>) -> usize {
+    let begun = submissions.len();
     poll_fn(|context| {
         submissions.retain_mut(|submission| match submission.as_mut().poll(context) {
             Poll::Ready(outcome) => {
                 assert!(matches!(outcome, Ok(Outcome::Refused(Refusal::Busy))), "{outcome:?}");
-                refused += 1;
                 false
             }
             Poll::Pending => true,
@@ -328,11 +354,7 @@ async fn more_commands_than_wait_are_refused_at_once_and_the_others_get_their_ou
         Poll::Ready(())
     })
     .await;
-    assert_eq!(refused, 1);
-    for submission in submissions {
-        let outcome = submission.await.unwrap();
-        assert!(matches!(outcome, Outcome::Placed { .. }), "{outcome:?}");
-    }
+    begun - submissions.len()
 }
 
 #[tokio::test]
@@ -394,7 +416,7 @@ async fn state_that_cannot_be_read_is_said_and_left_as_it_is() {
 
 #[tokio::test(start_paused = true)]
 async fn saves_of_its_own_make_no_process_load_again() {
-    let store = Moody::new(Memory::new());
+    let store = Moody::new();
     let rooms = rooms(&store);
     let room = configured(&rooms).await;
     let (loads, saves, begun) = (store.loads(), store.saves(), tokio::time::Instant::now());

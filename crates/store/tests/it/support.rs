@@ -14,8 +14,12 @@ use anteroom_store::documents::Memory;
 use anteroom_store::master_key::MasterKey;
 use anteroom_store::records::{Account, ApiKey, AuditEntry, Records, RoomRecord};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 pub(crate) const SECRET_KEY: &str = "correct-horse-battery-staple";
+
+/// What a [`Moody`] store's clock shows at first.
+const BEGUN_AT: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
 pub(crate) fn customer(name: &str) -> CustomerId {
     name.parse().unwrap()
@@ -68,10 +72,12 @@ pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
     waited.await.expect("it comes true within 20 seconds");
 }
 
-/// Documents in memory that fail when told to, and count what they were asked.
+/// Documents in memory that fail when told to, and count what they were asked. Their clock is the runtime's, so that
+/// it goes on with a paused one.
 #[derive(Clone)]
 pub(crate) struct Moody {
     pub(crate) memory: Memory,
+    begun_at: Instant,
     shared: Arc<Mood>,
 }
 
@@ -89,9 +95,9 @@ struct Mood {
 }
 
 impl Moody {
-    pub(crate) fn new(memory: Memory) -> Self {
+    pub(crate) fn new() -> Self {
         let shared = Mood { saves_left: AtomicUsize::new(usize::MAX), ..Mood::default() };
-        Self { memory, shared: Arc::new(shared) }
+        Self { memory: Memory::at(BEGUN_AT), begun_at: Instant::now(), shared: Arc::new(shared) }
     }
 
     pub(crate) fn set_down(&self, is_down: bool) {
@@ -142,6 +148,7 @@ impl Error for Broken {}
 
 impl Backend for Moody {
     fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Loaded, BackendError>> {
+        self.now();
         self.shared.loads.fetch_add(1, Ordering::SeqCst);
         if self.shared.is_silent.load(Ordering::SeqCst) {
             return Box::pin(pending());
@@ -153,6 +160,7 @@ impl Backend for Moody {
     }
 
     fn save(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<Saved, BackendError>> {
+        self.now();
         self.shared.saves.fetch_add(1, Ordering::SeqCst);
         if self.shared.is_silent.load(Ordering::SeqCst) {
             return Box::pin(pending());
@@ -178,6 +186,7 @@ impl Backend for Moody {
     }
 
     fn now(&self) -> Timestamp {
+        self.memory.set_now(BEGUN_AT.saturating_add(self.begun_at.elapsed()));
         self.memory.now()
     }
 }
