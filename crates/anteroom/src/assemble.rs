@@ -50,7 +50,7 @@ pub(crate) enum StartError {
     )]
     NoCredentials(#[source] CredentialsError),
     #[error("could not start the gateway")]
-    Gateway(#[source] Failure),
+    Gateway(#[source] anteroom_gateway::StartError),
     #[error("could not read the accounts")]
     Accounts(#[source] RecordError),
 }
@@ -247,5 +247,5 @@ pub(crate) fn gateway(
         limits: Limits::default(),
         timeouts: anteroom_gateway::Timeouts::default(),
     };
-    Gateway::start(service).map_err(|error| StartError::Gateway(error.into()))
+    Gateway::start(service).map_err(StartError::Gateway)
 }

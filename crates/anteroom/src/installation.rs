@@ -82,7 +82,7 @@ impl Installation {
                 .map_err(|source| InstallationError::Open { path: path.clone(), source })?;
             let master_key = MasterKey::load_or_create(&path)
                 .map_err(|source| InstallationError::MasterKey { path: path.clone(), source })?;
-            Ok((store, master_key))
+            Ok::<_, InstallationError>((store, master_key))
         });
         let (store, master_key) = match opened.await {
             Ok(opened) => opened?,

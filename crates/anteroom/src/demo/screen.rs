@@ -89,27 +89,27 @@ fn draw(lines: &[String], drawn: usize) {
 }
 
 fn still(about: &About<'_>) -> Vec<String> {
-    let mut lines = vec![
-        format!("{BOLD}Anteroom demo{PLAIN}                      Ctrl-C ends it and leaves nothing behind"),
-        String::new(),
-        format!("  Shop          {BOLD}{}{PLAIN}  the connector stands in front of it", about.addresses.site),
-        format!("  Protected     {BOLD}{}{PLAIN}", about.addresses.protected()),
-        format!("  Waiting room  {}  and {}", about.addresses.room, about.addresses.room_tls),
-        format!("  Console       {BOLD}{}{PLAIN}", about.addresses.platform),
-    ];
-    lines.push(match about.operator {
-        Some((name, password)) => {
-            format!("                sign in as {BOLD}{name}{PLAIN} with {BOLD}{password}{PLAIN}")
-        }
-        None => "                sign in as you did before; the password is kept as a hash only".to_owned(),
-    });
     let place = about.data_dir.display().to_string();
-    lines.push(if about.is_temporary {
-        format!("  Data          {}, removed at the end", shortened(&place, 40))
+    let (ends, data) = if about.is_temporary {
+        ("Ctrl-C ends it and leaves nothing behind", format!("{}, removed at the end", shortened(&place, 40)))
     } else {
-        lines[0] = format!("{BOLD}Anteroom demo{PLAIN}                      Ctrl-C ends it; the data stays");
-        format!("  Data          {}, kept", shortened(&place, 56))
-    });
+        ("Ctrl-C ends it; the data stays", format!("{}, kept", shortened(&place, 56)))
+    };
+    let sign_in = match about.operator {
+        Some((name, password)) => format!("sign in as {BOLD}{name}{PLAIN} with {BOLD}{password}{PLAIN}"),
+        None => "sign in as you did before; the password is kept as a hash only".to_owned(),
+    };
+    let addresses = about.addresses;
+    let mut lines = vec![
+        format!("{BOLD}Anteroom demo{PLAIN}                      {ends}"),
+        String::new(),
+        format!("  Shop          {BOLD}{}{PLAIN}  the connector stands in front of it", addresses.site),
+        format!("  Protected     {BOLD}{}{PLAIN}", addresses.protected()),
+        format!("  Waiting room  {}  and {}", addresses.room, addresses.room_tls),
+        format!("  Console       {BOLD}{}{PLAIN}", addresses.platform),
+        format!("                {sign_in}"),
+        format!("  Data          {data}"),
+    ];
     lines.push(String::new());
     lines.push(format!("{BOLD}Try{PLAIN}"));
     lines.push(if about.visitors == 0 {
@@ -126,7 +126,7 @@ fn still(about: &About<'_>) -> Vec<String> {
 
 fn moving(room: &RoomNow, connectors: &ConnectorsNow, most_waiting: u64) -> Vec<String> {
     let mut lines = vec![
-        format!("{BOLD}{}{PLAIN}  {}", shortened(&room.display_name, 40), state(room)),
+        format!("{BOLD}{}{PLAIN}  {}", shortened(&room.display_name, 26), state(room)),
         format!(
             "  in line {:<8} let in, last minute {} of {}",
             number(room.waiting),

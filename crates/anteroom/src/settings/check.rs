@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anteroom_protocol::forwarded::TrustedProxies;
+use anteroom_protocol::id::CustomerId;
 use anteroom_protocol::problem::Problem;
 use anteroom_protocol::redirect::AllowedHosts;
 use serde::de::DeserializeOwned;
@@ -130,7 +131,7 @@ pub(super) fn refine(typed: Typed) -> Result<Settings, Vec<Mistake>> {
             "is empty, and so is room.tls_listen: set at least one of them",
         ));
     }
-    let customer = typed.account.customer_id.parse();
+    let customer = typed.account.customer_id.parse::<CustomerId>();
     if let Err(error) = &customer {
         mistakes.push(Mistake::new("account.customer_id", error.to_string()));
     }

@@ -205,7 +205,7 @@ mod tests {
             "what has the wrong type is told first, all of it"
         );
         let mistakes = Settings::parse(&text.replace("data_dir = 5", "").replace(", 7", "")).unwrap_err();
-        assert_eq!(mistakes.len(), 7, "{mistakes:#?}");
+        assert_eq!(mistakes.len(), 8, "{mistakes:#?}");
     }
 
     #[test]
