@@ -78,12 +78,14 @@ pub enum SetUpError {
     Password(String),
 }
 
-/// Whether the account is there, which is the last thing that [`set_up`] makes.
+/// Whether everything that [`set_up`] makes is there.
 ///
 /// # Errors
-/// When the store does not answer.
+/// When the store does not answer, or the account cannot be read with this master key.
 pub async fn is_set_up(records: &Records, customer: &CustomerId) -> Result<bool, RecordError> {
-    Ok(records.account(customer).await?.is_some())
+    // Listing the account is the last thing that is done.
+    let is_there = records.account(customer).await?.is_some();
+    Ok(is_there && records.accounts().await?.contains(customer))
 }
 
 /// Makes the operator and the account, as far as they are not there yet. What a crash interrupted is continued by
@@ -93,23 +95,25 @@ pub async fn is_set_up(records: &Records, customer: &CustomerId) -> Result<bool,
 /// When the store or the hashing of the password fails, which calling again can mend; or when the account is there and
 /// was made with other keys, which it cannot.
 pub async fn set_up(records: &Records, new: &NewInstallation) -> Result<(), SetUpError> {
-    // The account comes last, so that where it is there, everything is.
     if let Some(account) = records.account(&new.customer).await? {
-        return is_made_with(&account.value, new);
+        is_made_with(&account.value, new)?;
+    } else {
+        // The operator comes before the account: where that is, somebody can sign in.
+        let password = new.operator_password.clone();
+        let password_hash = tokio::task::spawn_blocking(move || hash_password(password.expose()))
+            .await
+            .map_err(|error| SetUpError::Password(error.to_string()))?
+            .map_err(|error| SetUpError::Password(error.to_string()))?;
+        records.save_operator(&Operator { name: new.operator_name.clone(), password_hash }).await?;
     }
-    let password = new.operator_password.clone();
-    let password_hash = tokio::task::spawn_blocking(move || hash_password(password.expose()))
-        .await
-        .map_err(|error| SetUpError::Password(error.to_string()))?
-        .map_err(|error| SetUpError::Password(error.to_string()))?;
-    records.save_operator(&Operator { name: new.operator_name.clone(), password_hash }).await?;
     let entry = AuditEntry {
         at: records.now(),
         who: "the first start".to_owned(),
         what: format!("made the account {} and the operator {}", new.customer, new.operator_name),
     };
     match records.create_account(&new.account(), entry).await {
-        // Another process was faster; it may have been given the same values.
+        // It was there before, or another process was faster, which may have been given the same values. It is listed
+        // now in any case.
         Err(RecordError::Conflict) => match records.account(&new.customer).await? {
             Some(account) => is_made_with(&account.value, new),
             None => Err(RecordError::Conflict.into()),

@@ -172,6 +172,9 @@ impl Refusal {
             ActionError::Records(RecordError::Backend(backend)) if backend.is_temporary() => store(),
             ActionError::Room(RoomError::StoreUnavailable)
             | ActionError::Refused(RoomRefusal::StoreUnavailable) => store(),
+            ActionError::Room(RoomError::Closed) => {
+                Self::unavailable("The platform is about to stop. Try again in a moment.")
+            }
             ActionError::Room(RoomError::TooMany) => {
                 Self::unavailable("More rooms are live in this process than it keeps. Try again later.")
             }

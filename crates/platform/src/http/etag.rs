@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn if_match_names_one_draft() {
-        let expected = |value| expected_draft(&headers(header::IF_MATCH, value)).ok().flatten();
+        let expected = |value: &str| expected_draft(&headers(header::IF_MATCH, value)).ok().flatten();
         assert_eq!(expected("\"7\""), Some(Expected::At(Version(7))));
         assert_eq!(expected("\"x\", \"7\""), Some(Expected::At(Version(7))));
         assert_eq!(expected("*"), Some(Expected::Any));

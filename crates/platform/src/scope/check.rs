@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use anteroom_protocol::integration;
 use anteroom_protocol::problem::Problem;
 use anteroom_protocol::redirect::AllowedHosts;
+use anteroom_store::records::CONFIG_BYTES_MAX;
 use serde_json::{Map, Value};
 
 use super::document::unknown;
@@ -19,9 +20,6 @@ use crate::shown::shown;
 
 /// Problems told at once; whoever has more mends these first.
 const TOLD_MAX: usize = 100;
-/// The largest document that connectors look at.
-const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
-
 /// What the account has, as far as a draft speaks of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Surroundings<'a> {
@@ -45,11 +43,11 @@ pub(crate) struct Findings {
 /// Looks at the integrations of a draft, and at the document that they make.
 pub(crate) fn check(integrations: &[Value], document: &[u8], surroundings: &Surroundings<'_>) -> Findings {
     let mut findings = Findings::default();
-    if document.len() > DOCUMENT_BYTES_MAX {
+    if document.len() > CONFIG_BYTES_MAX {
         findings.problems.push(Problem::new(
             "",
             format!("a document of {} bytes", document.len()),
-            format!("at most {DOCUMENT_BYTES_MAX} bytes, which is what connectors look at"),
+            format!("at most {CONFIG_BYTES_MAX} bytes, which is what connectors take"),
         ));
         return findings;
     }
