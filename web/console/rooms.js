@@ -9,6 +9,7 @@ const STATES = {
   running: "Running",
   paused: "Paused",
   idle: "Idle",
+  unavailable: "Not available",
 };
 const STATE_HINTS = {
   running: "Visitors are waiting and are being let in.",
@@ -68,11 +69,12 @@ function roomCard(shared, first) {
     say(name, room.displayName);
     say(badge, STATES[room.state] ?? room.state);
     badge.className = `badge ${room.state}`;
-    say(hint, room.state === "paused" ? `${STATE_HINTS.paused} They read: “${room.pauseMessage}”` : STATE_HINTS[room.state] ?? "");
-    say(waiting, number(room.waiting));
-    say(admitted, `${number(room.admittedLastMinute)} of ${number(room.outflowPerMinute)}`);
-    say(wait, room.state === "paused" ? "paused" : about(room.expectedWaitSeconds));
+    say(hint, hintOf(room));
+    const isLive = room.state !== "unavailable";
     const isPaused = room.state === "paused";
+    say(waiting, isLive ? number(room.waiting) : "–");
+    say(admitted, isLive ? `${number(room.admittedLastMinute)} of ${number(room.outflowPerMinute)}` : "–");
+    say(wait, !isLive ? "–" : isPaused ? "paused" : about(room.expectedWaitSeconds));
     // The one that has the focus must not vanish under it.
     if (isPaused && document.activeElement === pause) { resume.hidden = false; resume.focus(); }
     if (!isPaused && document.activeElement === resume) { pause.hidden = false; pause.focus(); }
@@ -81,8 +83,15 @@ function roomCard(shared, first) {
     for (const [button, what] of [[outflow, "Change outflow of"], [pause, "Pause"], [resume, "Resume"], [edit, "Edit"]]) {
       button.setAttribute("aria-label", `${what} ${room.displayName}`);
     }
-    drawn.add(room.admittedLastMinute, room.outflowPerMinute);
+    for (const button of [outflow, pause, resume]) button.disabled = !isLive;
+    if (isLive) drawn.add(room.admittedLastMinute, room.outflowPerMinute);
   }
 
   return { element, update };
+}
+
+function hintOf(room) {
+  if (room.state === "paused") return `${STATE_HINTS.paused} They read: “${room.pauseMessage}”`;
+  if (room.state === "unavailable") return `Nothing can be said of its line: ${room.problem}.`;
+  return STATE_HINTS[room.state] ?? "";
 }

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { ask } from "./dialog.js";
 import { field, h, say } from "./dom.js";
+import { inOrder } from "./in_order.js";
 import { integrationForm, newIntegration } from "./scope_form.js";
 
 export function scopeSection(shared, connectors) {
@@ -45,7 +46,7 @@ export function scopeSection(shared, connectors) {
     list.hidden = isRaw;
     add.hidden = isRaw;
     say(view, isRaw ? "Edit as a form" : "Edit as JSON");
-    if (isRaw) raw.value = JSON.stringify(draft.integrations, null, 2);
+    if (isRaw) raw.value = JSON.stringify(inOrder(draft.integrations), null, 2);
     else list.replaceChildren(...draft.integrations.map((one, at) => integrationForm(one, at, draft.integrations, form)));
     tellState();
   }

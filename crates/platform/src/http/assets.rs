@@ -43,6 +43,7 @@ static ASSETS: &[Asset] = &[
     asset!("connectors.js", SCRIPT),
     asset!("dialog.js", SCRIPT),
     asset!("dom.js", SCRIPT),
+    asset!("in_order.js", SCRIPT),
     asset!("main.js", SCRIPT),
     asset!("poll.js", SCRIPT),
     asset!("room_dialogs.js", SCRIPT),
