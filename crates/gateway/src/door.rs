@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use anteroom_listen::Peer;
 use anteroom_tower::{ClientAddress, ConnectorBody, ConnectorService, ResponseFuture};
 use futures_util::future::Either;
+use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tower::Service;
@@ -39,7 +40,10 @@ impl Service<Request<Incoming>> for Door {
 
     fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
         if let Some(page) = refusal(&request) {
-            return Either::Left(ready(Ok(anteroom_tower::answer(page))));
+            let mut answer = anteroom_tower::answer(page);
+            // What follows on a connection whose sender cannot be made out is not worth reading.
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            return Either::Left(ready(Ok(answer)));
         }
         if let Some(peer) = request.extensions().get::<Peer>() {
             let client = ClientAddress { ip: peer.address.ip().to_canonical(), is_tls: peer.is_tls };
