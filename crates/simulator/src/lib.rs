@@ -33,9 +33,9 @@ use crate::world::World;
 
 /// Lets one world happen and checks it.
 pub fn run(seed: u64, visitors: u32) -> Report {
-    let (trace, counts, ended) = world(seed, visitors);
+    let (trace, counts, has_ended) = world(seed, visitors);
     let mut verdicts = checkers::check_all(&trace);
-    verdicts.push(checkers::ended(ended && counts.runaways == 0));
+    verdicts.push(checkers::is_alive(&counts, has_ended && counts.runaways == 0));
     Report { seed, counts, verdicts, trace_hash: trace.hash() }
 }
 

@@ -29,6 +29,9 @@ const LOOK_EVERY_MS: u64 = 1_000;
 const OPERATOR_LOOKS_EVERY_MS: u64 = 500;
 /// How long after a trouble the room may still feel it.
 const AFTERMATH_MS: u64 = 12_000;
+/// After the last visitor is done nothing happens any more; this much of it belongs to the trace, so that somebody who
+/// left shortly before is not taken for somebody who waits.
+const QUIET_END_MS: u64 = 120_000;
 /// More events than any world that goes its way needs: beyond it, something asks itself in a circle.
 const EVENTS_BASE: u64 = 3_000_000;
 const EVENTS_PER_VISITOR: u64 = 60_000;
@@ -156,7 +159,7 @@ impl World {
             }
             self.handle(planned.event);
         }
-        self.trace.ended = world_time(self.now);
+        self.trace.ended = world_time(self.now + QUIET_END_MS);
         self.counts.simulated_ms = self.now;
         self.counts.events <= events_max
     }

@@ -19,6 +19,9 @@ const GRACE_MS: u64 = 15_000;
 /// outflow was lowered meanwhile.
 const CARRIED_ON_MS: i64 = 3_000;
 
+/// A step of the store's clock that makes nobody late is smaller than this.
+const FORGIVEN_STEP_MS: u64 = 30 * 60_000;
+
 struct Holder {
     place: Place,
     asked_at: u64,
@@ -47,6 +50,11 @@ pub(super) fn check(trace: &Trace) -> Verdict {
                 if let Some(holder) = holders.get_mut(&queue_id) {
                     holder.is_admitted = true;
                 }
+            }
+            // The room's time may stand still for half an hour before it makes anybody late; a larger step of its
+            // clock cannot be told from a longer standstill, and records have expired by then.
+            Fact::Stepped { by_ms } if by_ms >= FORGIVEN_STEP_MS => {
+                holders.values_mut().for_each(|holder| holder.is_in_time = false);
             }
             Fact::CancelAsked { queue_id } => {
                 if let Some(holder) = holders.get_mut(&queue_id) {

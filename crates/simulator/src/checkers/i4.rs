@@ -10,6 +10,9 @@ use anteroom_protocol::id::QueueId;
 use super::{Verdict, shown};
 use crate::trace::{Fact, Place, Trace};
 
+/// The store's clock may be set forward by less than this without making the room forget who cancelled.
+const FORGETTING_STEP_MS: u64 = 30 * 60_000;
+
 #[derive(Clone, Copy)]
 struct Holder {
     queue_id: QueueId,
@@ -95,6 +98,8 @@ fn cancelled(trace: &Trace, verdict: &mut Verdict) {
     let mut known = std::collections::BTreeSet::new();
     for entry in &trace.entries {
         match entry.fact {
+            // What was kept of cancelled ids has expired with a step as large as this.
+            Fact::Stepped { by_ms } if by_ms >= FORGETTING_STEP_MS => cancelled.clear(),
             Fact::Cancelled { queue_id } => {
                 cancelled.entry(queue_id).or_insert(entry.when.world.as_millis());
             }

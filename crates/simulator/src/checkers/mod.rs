@@ -9,6 +9,7 @@ mod i5;
 mod outflow;
 mod pause;
 
+use crate::report::Counts;
 use crate::trace::Trace;
 
 /// The most violations one checker spells out; the first ones tell the story.
@@ -50,12 +51,16 @@ pub fn check_all(trace: &Trace) -> Vec<Verdict> {
     ]
 }
 
-/// A world comes to its end: nothing in it asks itself in a circle.
-pub(crate) fn ended(has_ended: bool) -> Verdict {
-    let mut verdict = Verdict::new("every world ends");
+/// A world worth checking has a line that moves, and comes to its end.
+pub(crate) fn is_alive(counts: &Counts, has_ended: bool) -> Verdict {
+    let mut verdict = Verdict::new("a world is alive and ends");
     if !has_ended {
         verdict.violated(|| "more happened than a world needs: something asks itself in a circle".to_owned());
     }
+    if counts.admissions == 0 {
+        verdict.violated(|| format!("nobody was let in, of {} who joined", counts.joins));
+    }
+    verdict.figure("node that asks in a circle", shown(counts.runaways), "times");
     verdict
 }
 

@@ -103,7 +103,7 @@ impl Visitor {
         let Reply::Answer { ticket, told, ask_again_after_ms } = reply else {
             let after_ms = random.between(500, 3_000);
             return match self.ticket {
-                Some(ticket) => self.go_on(tab, ticket, after_ms, now, random),
+                Some(ticket) => self.go_on(tab, ticket, after_ms, now),
                 None => self.join_again(tab, after_ms),
             };
         };
@@ -118,7 +118,7 @@ impl Visitor {
         };
         match told {
             Told::Waiting { .. } | Told::Paused { .. } | Told::Held | Told::TryAgain => {
-                let mut next = self.go_on(tab, ticket, ask_again_after_ms, now, random);
+                let mut next = self.go_on(tab, ticket, ask_again_after_ms, now);
                 if self.habit == Habit::TwoTabs && !self.has_second_tab {
                     self.has_second_tab = true;
                     next.push(Next { after_ms: random.between(0, 2_000), tab: 1, ask: Ask::Poll(ticket) });
@@ -140,16 +140,10 @@ impl Visitor {
     }
 
     /// Asks again later, unless something else comes first.
-    fn go_on(
-        &mut self,
-        tab: usize,
-        ticket: Ticket,
-        told_ms: u64,
-        now: u64,
-        random: &mut Random,
-    ) -> Vec<Next> {
-        // The room spreads what it tells by up to a fifth to the early side.
-        let spread = told_ms - random.below(told_ms / 5 + 1);
+    fn go_on(&mut self, tab: usize, ticket: Ticket, told_ms: u64, now: u64) -> Vec<Next> {
+        // The room spreads what it tells by up to a fifth to the early side, the same for each question of a ticket.
+        let [.., share] = *ticket.queue_id.as_bytes();
+        let spread = told_ms - told_ms * u64::from(share) / (5 * 255);
         let here_for = now - self.came_at;
         let poll = |after_ms| vec![Next { after_ms, tab, ask: Ask::Poll(ticket) }];
         match self.habit {
