@@ -216,12 +216,12 @@ impl Refresh {
         // The first question after a start, and after a push, cannot name what it knows.
         let is_first_naming = self.etag.is_none() && etag.is_some();
         self.etag = etag;
-        if self.running.as_ref().is_none_or(|running| running.bytes != bytes) {
-            if let Err(refusal) = self.accept(bytes, Source::Fetched) {
-                self.refusal = Some(refusal.to_string());
-                self.pace.failed(now, None);
-                return;
-            }
+        if self.running.as_ref().is_none_or(|running| running.bytes != bytes)
+            && let Err(refusal) = self.accept(bytes, Source::Fetched)
+        {
+            self.refusal = Some(refusal.to_string());
+            self.pace.failed(now, None);
+            return;
         }
         self.answered(now);
         self.refusal = None;

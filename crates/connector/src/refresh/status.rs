@@ -38,7 +38,7 @@ impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.running_version, self.source) {
             (Some(version), Some(Source::Kept)) => {
-                write!(f, "version {version} from the kept copy is in force")?
+                write!(f, "version {version} from the kept copy is in force")?;
             }
             (Some(version), Some(Source::Pushed)) => write!(f, "version {version}, pushed, is in force")?,
             (Some(version), _) => write!(f, "version {version} is in force")?,

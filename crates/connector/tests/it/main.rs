@@ -1,6 +1,12 @@
 //! The behaviour of the connector: the golden cases of `vectors/`, and what must hold for every request.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "this whole binary is a test, its helpers too")]
+
 #[path = "../../../protocol/tests/it/cases.rs"]
 mod cases;
+mod cost;
 mod invariants;
+mod refresh;
+mod rules;
+mod site;
 mod vectors;

@@ -25,8 +25,8 @@ fn queue() -> Value {
     })
 }
 
-fn config(integrations: Value) -> Value {
-    json!({ "Version": 7, "CustomerId": "acme", "Integrations": integrations })
+fn config(integrations: impl Into<Value>) -> Value {
+    json!({ "Version": 7, "CustomerId": "acme", "Integrations": integrations.into() })
 }
 
 fn read(document: &Value) -> Result<IntegrationConfig, Vec<String>> {

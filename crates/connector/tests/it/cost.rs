@@ -1,0 +1,55 @@
+//! What a decision may cost: the host makes one for each request of the site.
+
+use allocation_counter::measure;
+use anteroom_connector::decision::{Outcome, Reason};
+
+use crate::site::{NOW, TICKETS, cookie, policy, queue_token, view};
+
+#[test]
+fn request_that_passes_takes_no_allocation() {
+    let policy = policy();
+    let held = format!("cart=1; seg=Gold; {}; theme=dark", cookie("spring24", 60));
+    let browser =
+        [("host", "shop.example"), ("user-agent", "Mozilla/5.0 (X11; Linux x86_64)"), ("accept", "*/*")];
+    for (method, url, cookie, reason) in [
+        ("GET", "https://shop.example/", held.as_str(), Reason::NoActionMatches),
+        ("POST", "https://shop.example/open?x=%20y", "", Reason::Ignored),
+        ("GET", TICKETS, &held, Reason::CookieAccepted),
+        ("HEAD", TICKETS, "", Reason::MethodNotGuarded),
+        ("GET", "https://shop.example/logout", "", Reason::NothingToCancel),
+    ] {
+        let mut headers = browser.to_vec();
+        headers.push(("cookie", cookie));
+        let view = view(method, url, &headers);
+        let mut decision = None;
+        let cost = measure(|| decision = Some(policy.decide(&view, NOW)));
+        let decision = decision.unwrap();
+        assert_eq!((decision.reason, decision.outcome), (reason, Outcome::Pass));
+        // What a cancel action looks at is gathered in a list; such requests are rare.
+        let allowed = u64::from(reason == Reason::NothingToCancel);
+        assert!(cost.count_total <= allowed, "{reason:?} took {} allocations", cost.count_total);
+    }
+}
+
+#[test]
+fn allocations_are_counted_at_all() {
+    let policy = policy();
+    let headers = vec![("host", "shop.example")];
+    assert!(measure(|| drop(policy.decide(&view("GET", TICKETS, &headers), NOW))).count_total > 0);
+}
+
+#[test]
+fn huge_requests_cost_in_proportion() {
+    let policy = policy();
+    // A header of many cookies of the room's name: only so many are tried.
+    let many = vec![cookie("spring24", 100_000); 200].join("; ");
+    let headers = vec![("cookie", many.as_str()), ("x-queueittoken", "e_x~")];
+    let long_url = format!("{TICKETS}&{}", "queueittoken=%zz&".repeat(20_000));
+    let cost = measure(|| drop(policy.decide(&view("GET", &long_url, &headers), NOW)));
+    assert!(cost.bytes_max < 4 * 1024 * 1024, "{} bytes", cost.bytes_max);
+
+    let token = queue_token().repeat(1_000);
+    let headers = vec![("x-queueittoken", token.as_str())];
+    let decision = policy.decide(&view("GET", TICKETS, &headers), NOW);
+    assert!(matches!(decision.reason, Reason::TokenRefused(_)));
+}
