@@ -50,14 +50,20 @@ pub fn percent_decode_strictly(text: &str) -> Option<Cow<'_, str>> {
 /// Decodes `%XX` once into a buffer, without an allocation. As in [`percent_decode`], a `%` without two hex digits is
 /// itself. Nothing when the decoded text does not fit or is not UTF-8.
 pub fn percent_decode_into<'b>(buffer: &'b mut [u8], text: &str) -> Option<&'b str> {
-    let bytes = text.as_bytes();
-    let (mut at, mut len) = (0, 0);
-    while let Some(&byte) = bytes.get(at) {
-        let escape = if byte == b'%' { escaped_byte(&bytes[at + 1..]) } else { None };
-        *buffer.get_mut(len)? = escape.unwrap_or(byte);
-        at += if escape.is_some() { 3 } else { 1 };
-        len += 1;
+    let mut len = 0;
+    let mut put = |bytes: &[u8]| {
+        buffer.get_mut(len..len + bytes.len())?.copy_from_slice(bytes);
+        len += bytes.len();
+        Some(())
+    };
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
+        put(&rest[..at])?;
+        let escape = escaped_byte(&rest[at + 1..]);
+        put(&[escape.unwrap_or(b'%')])?;
+        rest = &rest[at + if escape.is_some() { 3 } else { 1 }..];
     }
+    put(rest)?;
     str::from_utf8(&buffer[..len]).ok()
 }
 
