@@ -6,7 +6,7 @@ import { moment } from "./words.js";
 export function auditSection() {
   const list = h("ol", { class: "entries" });
   const element = h("section", { class: "panel", "aria-labelledby": "audit-title" },
-    h("h2", { id: "audit-title" }, "Who changed what"), h("div", { class: "tall", tabindex: "0", role: "region", "aria-labelledby": "audit-title" }, list));
+    h("h2", { id: "audit-title" }, "Who changed what"), h("div", { class: "tall", tabindex: "0", role: "group", "aria-label": "List of changes" }, list));
   let shown = "";
 
   function update(answer) {

@@ -116,11 +116,17 @@ export function scopeSection(shared, connectors) {
   async function saveDraft() {
     readRaw();
     if (!isChanged) return;
-    const answer = await api.putMatching(api.of(shared.account.customerId, "draft"), { description: draft.description, integrations: draft.integrations }, etag);
-    draft = answer.body;
-    etag = answer.etag;
+    // What is typed while the answer is on its way counts as changed again.
     isChanged = false;
-    tellState();
+    try {
+      // Of the answer only the tag is taken: the forms on the page edit the objects that are here.
+      etag = (await api.putMatching(api.of(shared.account.customerId, "draft"), draft, etag)).etag;
+    } catch (error) {
+      isChanged = true;
+      throw error;
+    } finally {
+      tellState();
+    }
   }
 
   async function checkDraft() {
@@ -137,7 +143,7 @@ export function scopeSection(shared, connectors) {
       shared.announce("The draft cannot be published yet. The problems are listed above it.");
       return;
     }
-    const description = h("input", { type: "text", maxlength: 200, value: draft.description ?? "" });
+    const description = h("input", { type: "text", maxlength: 200, value: draft.description === shared.newestVersion?.description ? "" : draft.description });
     const now = checked.nextVersion === 1 ? "Nothing is in force yet." : `Version ${checked.nextVersion - 1} is in force now.`;
     ask({
       title: `Publish version ${checked.nextVersion}`,
@@ -153,9 +159,17 @@ export function scopeSection(shared, connectors) {
   }
 
   function showProblems(found, warnings = []) {
-    const item = (one, kind) => h("li", { class: kind }, one.path ? h("code", {}, one.path) : null, ` found ${one.found}, expected ${one.expected}.`);
+    const item = (one, kind) => h("li", { class: kind }, one.path ? h("code", {}, placeOf(one.path)) : null, ` found ${one.found}, expected ${one.expected}.`);
     problems.replaceChildren(...found.map((one) => item(one, "wrong")), ...warnings.map((one) => item(one, "careful")));
     problems.hidden = problems.children.length === 0;
+  }
+
+  /** A path into the document as a person finds the place on this page. */
+  function placeOf(path) {
+    const [, at, rest] = /^integrations\[(\d+)\]\.?(.*)$/i.exec(path) ?? [];
+    if (at === undefined) return path;
+    const name = draft.integrations[at]?.Name;
+    return [`Action ${Number(at) + 1}`, name ? ` “${name}”` : "", rest ? `: ${rest}` : ""].join("");
   }
 
   const warnOfLoss = (event) => {

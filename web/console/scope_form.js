@@ -50,7 +50,7 @@ export function integrationForm(one, at, all, form) {
   });
   const body = [h("div", { class: "pair" }, field("Name", nameInput), field("What it does", action))];
   if (one.ActionType !== "Ignore") body.push(...roomFields(one, form, set, text));
-  body.push(h("h4", {}, "Triggers: one of them must match"), triggers(one, form, at));
+  body.push(h("h3", {}, "Triggers: one of them must match"), triggers(one, form, at));
   return h("li", { class: "integration" },
     h("details", { open: all.length === 1 || one.isOpen === true },
       h("summary", {}, name, " ", h("span", { class: "faint" }, [one.ActionType, one.ActionType === "Ignore" ? "" : one.EventId].filter(Boolean).join(" · "))),

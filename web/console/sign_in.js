@@ -12,7 +12,7 @@ export function showSignIn(place, notice, onSignedIn) {
   const form = h("form", { class: "sign-in panel" },
     h("h1", {}, "Sign in"),
     field("Name", name),
-    field("Password", password, "It was printed when Anteroom was started for the first time."),
+    field("Password", password, "The first start of Anteroom said where it is written."),
     wrong,
     button);
   form.addEventListener("submit", async (event) => {

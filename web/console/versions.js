@@ -12,6 +12,7 @@ export function versionsSection(shared) {
   let shown = "";
 
   function update(answer) {
+    shared.newestVersion = answer.versions[0];
     const now = JSON.stringify(answer.versions);
     if (now === shown) return;
     shown = now;

@@ -109,7 +109,7 @@ pub async fn set_up(records: &Records, new: &NewInstallation) -> Result<(), SetU
     let entry = AuditEntry {
         at: records.now(),
         who: "the first start".to_owned(),
-        what: format!("made the account {} and the operator {}", new.customer, new.operator_name),
+        what: format!("made the account “{}” and the operator “{}”", new.customer, new.operator_name),
     };
     match records.create_account(&new.account(), entry).await {
         // It was there before, or another process was faster, which may have been given the same values. It is listed
