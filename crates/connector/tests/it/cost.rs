@@ -2,8 +2,9 @@
 
 use allocation_counter::measure;
 use anteroom_connector::decision::{Outcome, Reason};
+use serde_json::json;
 
-use crate::site::{NOW, TICKETS, cookie, policy, queue_token, view};
+use crate::site::{NOW, TICKETS, cookie, document_with, policy, policy_of, queue_token, settings, view};
 
 #[test]
 fn request_that_passes_takes_no_allocation() {
@@ -52,4 +53,22 @@ fn huge_requests_cost_in_proportion() {
     let headers = vec![("x-queueittoken", token.as_str())];
     let decision = policy.decide(&view("GET", TICKETS, &headers), NOW);
     assert!(matches!(decision.reason, Reason::TokenRefused(_)));
+}
+
+#[test]
+fn config_compiles_in_memory_in_proportion_to_its_size() {
+    // Hardly any text shares anything with another: the worst that automata can be made of.
+    let texts = (0..2_000).map(|at| format!("/{at:x}-{}", at.to_string().repeat(17))).collect::<Vec<_>>();
+    let part = json!({ "ValidatorType": "UrlValidator", "UrlPart": "PagePath", "Operator": "ContainsAny",
+        "ValuesToCompare": texts, "IsIgnoreCase": true });
+    let document = document_with("Triggers", json!([{ "LogicalOperator": "Or", "TriggerParts": [part] }]));
+
+    let mut policy = None;
+    let cost = measure(|| policy = Some(policy_of(&document, &settings())));
+    // So the largest document that is taken, of 4 MiB, needs some 300 MiB while it compiles.
+    let for_each_byte = cost.bytes_max / u64::try_from(document.to_string().len()).unwrap();
+    assert!(for_each_byte < 80, "{for_each_byte} bytes of memory for each of the document");
+    let url = format!("https://shop.example{}", texts[1_000].to_uppercase());
+    let headers = vec![("host", "shop.example")];
+    assert_eq!(policy.unwrap().decide(&view("GET", &url, &headers), NOW).reason, Reason::NothingToShow);
 }
