@@ -53,6 +53,10 @@ impl Connector {
     /// it is logged and shows in [`status`](Self::status).
     pub fn start(settings: ConnectorSettings) -> Result<Self, StartError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(StartError::NoRuntime)?;
+        let problems = settings.connector.problems();
+        if !problems.is_empty() {
+            return Err(StartError::Settings(problems));
+        }
         let public_origin = match &settings.public_origin {
             Some(text) => Some(Origin::parse(text).map_err(StartError::PublicOrigin)?),
             None => None,

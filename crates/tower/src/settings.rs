@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anteroom_connector::settings::Settings;
 use anteroom_protocol::forwarded::TrustedProxies;
 use anteroom_protocol::id::IdError;
+use anteroom_protocol::problem::Problem;
 use anteroom_protocol::secret::Secret;
 use http::HeaderValue;
 use http::uri::{Authority, Scheme, Uri};
@@ -41,6 +42,9 @@ pub struct ConnectorSettings {
 /// Why a connector did not start. Each of these is for whoever wrote the settings.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// The connector's own settings cannot be used.
+    #[error("the connector's settings cannot be used: {}", joined(.0))]
+    Settings(Vec<Problem>),
     /// The platform's address cannot be used.
     #[error(
         "the platform's address {found:?} cannot be used: expected http or https with a host, such as https://platform.example:8443, without user info, query or fragment"
@@ -78,6 +82,10 @@ pub enum StartError {
     /// There is no async runtime to run the refresh task on.
     #[error("a connector must be started within a tokio runtime")]
     NoRuntime(#[source] tokio::runtime::TryCurrentError),
+}
+
+fn joined(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// A text is not an [`Origin`].
