@@ -43,6 +43,8 @@
       const response = await fetch(line.dataset.poll, { cache: 'no-store', signal: abort.signal });
       if (response.status === 404) return location.reload();
       const answer = await response.json();
+      // Not from the waiting room, but from something on the way to it.
+      if (typeof answer.message !== 'string') throw new TypeError('this is no answer of the waiting room');
       failures = response.ok ? 0 : failures + 1;
       show(answer);
       delay = answer.askAgainAfterMs;

@@ -162,9 +162,8 @@ impl Answer {
 fn spent_message(reason: SpentReason) -> &'static str {
     match reason {
         SpentReason::Used => "You were let in with this ticket. To go in again, join the line again.",
-        SpentReason::Late => {
-            "Your turn came while you were away, and its time has run out. You can join the line again."
-        }
+        // Also said to whoever was let in long ago: of that nothing is kept for longer than the late window.
+        SpentReason::Late => "The time to go in with this ticket has run out. You can join the line again.",
         SpentReason::Cancelled => "You have left with this ticket. To go in again, join the line again.",
         SpentReason::OtherEpoch => {
             "The waiting room was set up anew since you came. Please join the line again."

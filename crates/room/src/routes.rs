@@ -4,7 +4,7 @@
 //! | route | what | status |
 //! | --- | --- | --- |
 //! | `/?c=&e=&t=` | join the line, wait, be let in | 200 the waiting page, 302 to the site, 403 cookies are needed, 404 no such room, 500 or 503 trouble of ours |
-//! | `/error/{code}/` | why a site sent a visitor back | 302 to the site with a fresh queue token, 400 or 403 with a page, 404, 500, 503 |
+//! | `/error/{code}/` | why a site sent a visitor back | 302 to the site with a fresh queue token, 400 or 410 with a page, 404, 500, 503 |
 //! | `/cancel/multiple/{c}?wrl=`, `/cancel/{c}/{e}[/{q}]` | give up places | 302 to where the visitor was going, 200 a page, 404, 503 |
 //! | `/api/v1/rooms/{e}/ticket?c=` | the ticket as JSON | 200, 404, 500, 503 |
 //! | `/assets/{file}` | style, script, picture | 200, 404 |
@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::routing::{MethodRouter, get};
@@ -51,8 +52,12 @@ fn with_or_without_slash(path: &str, methods: MethodRouter<Arc<Shared>>) -> Rout
     Router::new().route(path, methods.clone()).route(&format!("{path}/"), methods)
 }
 
-async fn asset(State(shared): State<Arc<Shared>>, Path(file): Path<String>) -> Response<Body> {
-    shared.pages.assets.serve(&file).unwrap_or_else(|| notices::not_found(&shared))
+async fn asset(
+    State(shared): State<Arc<Shared>>,
+    file: Result<Path<String>, PathRejection>,
+) -> Response<Body> {
+    let asset = file.ok().and_then(|Path(file)| shared.pages.assets.serve(&file));
+    asset.unwrap_or_else(|| notices::not_found(&shared))
 }
 
 async fn favicon(State(shared): State<Arc<Shared>>) -> Response<Body> {

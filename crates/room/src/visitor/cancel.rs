@@ -11,6 +11,7 @@ use anteroom_protocol::id::QueueId;
 use anteroom_protocol::redirect::{RoomRequest, read_room_url};
 use anteroom_queue::snapshot::Standing;
 use anteroom_queue::{Command, Outcome};
+use anteroom_store::rooms::RoomHandle;
 use axum::body::Body;
 use axum::extract::State;
 use http::Response;
@@ -69,17 +70,27 @@ async fn give_up(
     match (queue_id.map(str::parse::<QueueId>), ticket) {
         (Some(Ok(queue_id)), ticket) => {
             let room = entrance.open(&shared.rooms).await?;
-            match room.submit(Command::Cancel { queue_id }).await? {
-                Outcome::Refused(refusal) => Err(Trouble::Refused(refusal)),
-                _ => Ok(ticket.is_some_and(|ticket| ticket.queue_id == queue_id)),
-            }
+            submit(&room, queue_id).await?;
+            Ok(ticket.is_some_and(|ticket| ticket.queue_id == queue_id))
         }
+        // Older connectors name no queue id. Then it is the one of the visitor's own ticket.
         (None, Some(ticket)) => {
             let room = entrance.open(&shared.rooms).await?;
-            let standing = room.snapshot().standing(ticket.tag, ticket.epoch, room.now());
-            Ok(matches!(standing, Standing::Admissible | Standing::Spent(_)))
+            match room.snapshot().standing(ticket.tag, ticket.epoch, room.now()) {
+                Standing::Admissible => submit(&room, ticket.queue_id).await.map(|()| true),
+                Standing::Spent(_) => Ok(true),
+                Standing::Waiting { .. } | Standing::Paused { .. } | Standing::Ahead => Ok(false),
+            }
         }
         // What is no queue id cannot be anybody's.
         (Some(Err(_)), _) | (None, None) => Ok(false),
+    }
+}
+
+async fn submit(room: &RoomHandle, queue_id: QueueId) -> Result<(), Trouble> {
+    match room.submit(Command::Cancel { queue_id }).await? {
+        Outcome::Done => Ok(()),
+        Outcome::Refused(refusal) => Err(Trouble::Refused(refusal)),
+        _ => Err(Trouble::Unexpected),
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use anteroom_protocol::id::QueueId;
 use anteroom_protocol::queue_token::{QueueToken, QueueTokenError, RawQueueToken};
 use anteroom_protocol::redirect::{ErrorRequest, RoomRequest, read_room_url};
+use anteroom_protocol::ticket::Ticket;
 use anteroom_protocol::time::Timestamp;
 use axum::body::Body;
 use axum::extract::State;
@@ -62,8 +63,9 @@ impl Code {
 
     const fn status(self) -> StatusCode {
         match self {
-            Self::Unknown => StatusCode::BAD_REQUEST,
-            _ => StatusCode::FORBIDDEN,
+            // It was good once.
+            Self::Timestamp | Self::QueueIdLimit => StatusCode::GONE,
+            _ => StatusCode::BAD_REQUEST,
         }
     }
 
@@ -141,7 +143,7 @@ pub(crate) async fn explain(State(shared): State<Arc<Shared>>, visit: Visit) -> 
 
 /// A queue token that this account signed for this room, in the hands of the visitor it was made for.
 struct OwnToken {
-    ticket: anteroom_protocol::ticket::Ticket,
+    ticket: Ticket,
     expires_at_seconds: i64,
 }
 

@@ -49,7 +49,7 @@ fn is_secure(parts: &Parts, shared: &Shared) -> bool {
     let Some(peer) = parts.extensions.get::<Peer>() else { return false };
     let forwarded = if shared.settings.trusted_proxies.trusts(peer.address.ip()) {
         let values = parts.headers.get_all(FORWARDED_PROTO).iter();
-        values.filter_map(|value| value.to_str().ok()).last().and_then(|list| list.rsplit(',').next())
+        values.filter_map(|value| value.to_str().ok()).next_back().and_then(|list| list.rsplit(',').next())
     } else {
         None
     };

@@ -1,0 +1,13 @@
+//! The public service as visitors meet it: the real router over the real line, on a store in memory whose clock only
+//! the tests move.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "this whole binary is a test, its helpers too")]
+
+mod support;
+
+mod bad_input;
+mod cancel;
+mod error;
+mod journey;
+mod secure;
+mod targets;
+mod trouble;
