@@ -81,7 +81,7 @@ pub enum Outcome {
     },
     /// To `Claim`: it is this visitor's turn, but the room has just redirected as many as it may.
     Held {
-        /// When a place may be free, spread over those who are held.
+        /// When a place is free for this visitor: not to be spread by the caller, for it is spread already.
         ask_again_after: Duration,
     },
     /// To `Claim`: not this visitor's turn yet.

@@ -5,7 +5,8 @@
 //! whoever asks and however often.
 //!
 //! Whoever finds it empty is told when to come back: one after the other, a place's worth of time apart, so that
-//! a crowd that wakes at once does not come back at once.
+//! a crowd that wakes at once does not come back at once. They come just when their place is free, neither earlier (it
+//! would not be) nor later (with a burst of one, every moment that the place stays free is lost for good).
 
 use std::time::Duration;
 
@@ -16,11 +17,11 @@ use crate::settings::SLIVERS_PER_PLACE;
 
 /// The shortest and the longest time after which somebody who was held is asked to come back.
 const ASK_AGAIN_MIN: Duration = Duration::from_millis(500);
-const ASK_AGAIN_MAX: Duration = Duration::from_secs(8);
-/// Places further ahead than this are not spoken for.
-const BOOKED_AHEAD_MAX: Duration = Duration::from_secs(60);
-/// A visitor who was told to come back is given this long for it before their place counts as free.
-const BACK_WITHIN: Duration = Duration::from_secs(2);
+const ASK_AGAIN_MAX: Duration = Duration::from_secs(30);
+/// More held visitors than go in within so many seconds, and than so many places, are a crowd: nobody further is called
+/// until it has gone in. Fewer are wanted: they are there when somebody else is not.
+const CROWD: Duration = Duration::from_secs(4);
+const CROWD_PLACES: u64 = 3;
 /// The newest writes of a store that may be lost (one of Redis' usual settings syncs once a second).
 const LOST_WRITES: Duration = Duration::from_secs(2);
 
@@ -61,15 +62,14 @@ impl Gate {
             |slivers: u64| Duration::from_millis(slivers.div_ceil(u64::from(outflow_per_minute.max(1))));
         let next_free = now.saturating_add(span(SLIVERS_PER_PLACE.saturating_sub(self.level)));
         let behind_others = self.booked_until.saturating_add(span(SLIVERS_PER_PLACE));
-        self.booked_until = next_free.max(behind_others).min(now.saturating_add(BOOKED_AHEAD_MAX));
+        self.booked_until = next_free.max(behind_others).min(now.saturating_add(ASK_AGAIN_MAX));
         self.booked_until.saturating_since(now).clamp(ASK_AGAIN_MIN, ASK_AGAIN_MAX)
     }
 
-    /// Whether capacity is about to be lost: a good part of the bucket is full, and nobody is expected to come back
-    /// for it.
-    pub(crate) fn is_hungry(&self, burst: u32, now: Timestamp) -> bool {
-        let good_part = (capacity(burst) / 2).max(SLIVERS_PER_PLACE);
-        self.level >= good_part && now >= self.booked_until.saturating_add(BACK_WITHIN)
+    /// Whether more have been called already than go in within the next seconds.
+    pub(crate) fn is_crowded(&self, now: Timestamp, outflow_per_minute: u32) -> bool {
+        self.booked_until.saturating_since(now)
+            > CROWD.max(time_for(CROWD_PLACES * SLIVERS_PER_PLACE, outflow_per_minute))
     }
 
     pub(crate) const fn is_full(&self, burst: u32) -> bool {
@@ -95,6 +95,11 @@ impl Gate {
     }
 }
 
+/// How long the outflow takes to bring so much, rounded up.
+fn time_for(slivers: u64, outflow_per_minute: u32) -> Duration {
+    Duration::from_millis(slivers.div_ceil(u64::from(outflow_per_minute.max(1))))
+}
+
 const fn capacity(burst: u32) -> u64 {
     burst as u64 * SLIVERS_PER_PLACE
 }
@@ -111,11 +116,11 @@ mod tests {
         let mut gate = Gate::new(1);
         assert!(gate.take());
         assert!(!gate.take());
-        let spans: Vec<u64> = (0..12).map(|_| gate.hold(now, 60).as_secs()).collect();
-        assert_eq!(spans, [1, 2, 3, 4, 5, 6, 7, 8, 8, 8, 8, 8]);
-        assert!(!gate.is_hungry(1, now.saturating_add(Duration::from_secs(13))));
-        gate.fill(60 * 14_000, 1);
-        assert!(gate.is_hungry(1, now.saturating_add(Duration::from_secs(14))));
+        let spans: Vec<u64> = (0..33).map(|_| gate.hold(now, 60).as_secs()).collect();
+        assert!(spans.iter().copied().eq((1..=30).chain([30, 30, 30])), "{spans:?}");
+        assert!(
+            gate.is_crowded(now, 60) && !gate.is_crowded(now.saturating_add(Duration::from_secs(26)), 60)
+        );
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Tags are called in their order, so those called within one second are a range: a bucket. Whoever is present
 //! asks to be let in within a few seconds; what a bucket is then still missing counts as not having come, and so
-//! many others are called instead, as soon as the gate has room. Counting is by bucket, never by visitor (I7).
+//! many others are called instead. For buckets that are not counted yet the share of late is expected to repeat
+//! itself. Counting is by bucket, never by visitor (I7).
 //!
 //! Somebody of a counted bucket who comes after all was replaced already: that admission is owed, and calling waits
 //! until it is made good. What the front has called is thus always the capacity so far, and those who did not come,
@@ -167,7 +168,7 @@ impl Presence {
 
     /// Withholds from what time brought what is owed, and returns the rest.
     pub(crate) fn after_debt(&mut self, slivers: u64) -> u64 {
-        let owed = u64::try_from(-self.balance.min(0)).unwrap_or(0);
+        let owed = u64::try_from(-self.foreseen().min(0)).unwrap_or(0);
         let paid = owed.min(slivers);
         self.add_to_balance(i64::try_from(paid).unwrap_or(i64::MAX));
         slivers - paid
@@ -175,7 +176,16 @@ impl Presence {
 
     /// How many slivers' worth of others are to be called for those who did not come.
     pub(crate) fn to_replace(&self) -> u64 {
-        u64::try_from(self.balance.max(0)).unwrap_or(0)
+        u64::try_from(self.foreseen().max(0)).unwrap_or(0)
+    }
+
+    /// The balance as it will be once those called in the last seconds are counted, when as many of them do not come
+    /// as of late. Waiting for the count itself would leave the gate without visitors for those seconds.
+    fn foreseen(&self) -> i64 {
+        let open = self.called.saturating_sub(self.counted);
+        let missing =
+            u128::from(open) * u128::from(self.no_shows_per_mille) * u128::from(SLIVERS_PER_PLACE) / 1000;
+        self.balance.saturating_add(i64::try_from(missing).unwrap_or(i64::MAX))
     }
 
     /// So many were called.

@@ -93,8 +93,10 @@ impl RoomState {
             let burst = self.settings.burst_places();
             self.presence.run(span_ms);
             self.gate.fill(slivers, burst);
-            self.line.advance(self.presence.after_debt(slivers), burst);
-            if self.gate.is_hungry(burst, now) {
+            let free = self.presence.after_debt(slivers);
+            // Those who stand at the gate were called by this capacity already, and the gate could not use it then.
+            if !self.gate.is_crowded(now, self.settings.outflow_per_minute) {
+                self.line.advance(free, burst);
                 let wanted = self.presence.to_replace().min(slivers.saturating_mul(CALL_MORE_FACTOR));
                 self.presence.replaced(self.line.call_more(wanted));
             }

@@ -1,0 +1,246 @@
+//! Several nodes of one room over one store that conflicts, fails, and loses its newest writes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anteroom_protocol::time::Timestamp;
+use anteroom_queue::node::{Document, Found, Node, StoreRequest, Versioned, Write};
+use anteroom_queue::{Command, Outcome, Refusal, Settings};
+
+use crate::room::{EPOCH, id};
+
+#[derive(Clone, Default)]
+struct Store {
+    documents: BTreeMap<Document, Versioned>,
+    newest: u64,
+    saves: u64,
+}
+
+impl Store {
+    fn found(&self, document: Document) -> Found {
+        Found { document, current: self.documents.get(&document).cloned() }
+    }
+
+    fn save(&mut self, writes: &[Write]) -> Result<Vec<u64>, Vec<Found>> {
+        let stands =
+            |write: &Write| self.documents.get(&write.document).map(|found| found.version) == write.expected;
+        if !writes.iter().all(stands) {
+            return Err(writes.iter().map(|write| self.found(write.document)).collect());
+        }
+        self.newest += 1;
+        self.saves += 1;
+        for write in writes {
+            let kept = Versioned { version: self.newest, bytes: write.bytes.clone() };
+            self.documents.insert(write.document, kept);
+        }
+        Ok(vec![self.newest; writes.len()])
+    }
+
+    fn answer(&mut self, node: &mut Node, request: StoreRequest, now: Timestamp) {
+        match request {
+            StoreRequest::Load { documents } => {
+                node.handle_loaded(documents.into_iter().map(|document| self.found(document)).collect(), now);
+            }
+            StoreRequest::Save { writes } => match self.save(&writes) {
+                Ok(versions) => node.handle_saved(&versions, now),
+                Err(current) => node.handle_conflict(current, now),
+            },
+        }
+    }
+}
+
+fn start() -> Timestamp {
+    Timestamp::from_seconds(1_700_000_000)
+}
+
+/// Serves the node until it wants nothing more at this moment.
+fn serve(node: &mut Node, store: &mut Store, now: Timestamp) -> Vec<(u64, Outcome)> {
+    while let Some(request) = node.poll_store(now) {
+        store.answer(node, request, now);
+    }
+    std::iter::from_fn(|| node.poll_outcome()).collect()
+}
+
+/// Lets time pass until all commands have their outcome.
+fn settle(node: &mut Node, store: &mut Store, now: &mut Timestamp) -> Vec<(u64, Outcome)> {
+    let mut outcomes = serve(node, store, *now);
+    while node.has_pending() {
+        *now = node.poll_timeout().expect("something is pending").max(*now);
+        node.handle_timeout(*now);
+        outcomes.extend(serve(node, store, *now));
+    }
+    outcomes
+}
+
+fn ask(node: &mut Node, store: &mut Store, now: &mut Timestamp, command: Command) -> Outcome {
+    node.handle_command(7, command, *now);
+    settle(node, store, now).into_iter().find(|(id, _)| *id == 7).expect("an outcome for the command").1
+}
+
+#[test]
+fn i4_nodes_that_save_at_once_never_give_a_place_twice() {
+    let (mut store, mut now) = (Store::default(), start());
+    let mut nodes = [Node::new(), Node::new(), Node::new()];
+    ask(&mut nodes[0], &mut store, &mut now, Command::Configure(Settings::with_outflow(600)));
+    let mut tags = Vec::new();
+    for round in 0..50 {
+        for (at, node) in nodes.iter_mut().enumerate() {
+            for one in 0..4 {
+                let number = round * 100 + at as u64 * 10 + one;
+                node.handle_command(number, Command::Arrive { queue_id: id(number) }, now);
+            }
+        }
+        now = now.saturating_add(Duration::from_millis(600));
+        // Interleaved: each asks before the others are answered.
+        while nodes.iter().any(Node::has_pending) {
+            let mut requests: Vec<_> = nodes.iter_mut().map(|node| node.poll_store(now)).collect();
+            for (node, request) in nodes.iter_mut().zip(&mut requests) {
+                if let Some(request) = request.take() {
+                    store.answer(node, request, now);
+                }
+                tags.extend(std::iter::from_fn(|| node.poll_outcome()).map(|(_, outcome)| match outcome {
+                    Outcome::Placed { tag, .. } => tag,
+                    other => panic!("{other:?}"),
+                }));
+            }
+            now = now.saturating_add(Duration::from_millis(1));
+        }
+    }
+    let count = tags.len();
+    assert_eq!(count, 600);
+    assert_eq!(tags.into_iter().collect::<BTreeSet<_>>().len(), count);
+}
+
+#[test]
+fn commands_of_one_window_share_a_save() {
+    let (mut store, mut now) = (Store::default(), start());
+    let mut node = Node::new();
+    ask(&mut node, &mut store, &mut now, Command::Configure(Settings::with_outflow(600)));
+    let before = store.saves;
+    for number in 0..1_000 {
+        node.handle_command(number, Command::Arrive { queue_id: id(number) }, now);
+    }
+    assert_eq!(settle(&mut node, &mut store, &mut now).len(), 1_000);
+    assert_eq!(store.saves - before, 1);
+}
+
+#[test]
+fn i4_save_with_a_lost_reply_admits_once() {
+    let (mut store, mut now) = (Store::default(), start());
+    let mut node = Node::new();
+    ask(&mut node, &mut store, &mut now, Command::Configure(Settings::with_outflow(60)));
+    ask(&mut node, &mut store, &mut now, Command::Arrive { queue_id: id(1) });
+    node.handle_command(1, Command::Claim { queue_id: id(1), tag: 1, epoch: EPOCH }, now);
+    let admitted_at = loop {
+        match node.poll_store(now) {
+            Some(StoreRequest::Save { writes }) if writes.len() == 2 => {
+                store.save(&writes).unwrap();
+                node.handle_failed(now);
+                break now;
+            }
+            Some(request) => store.answer(&mut node, request, now),
+            None => now = node.poll_timeout().unwrap(),
+        }
+    };
+    let outcomes = settle(&mut node, &mut store, &mut now);
+    assert!(now > admitted_at);
+    assert!(matches!(outcomes[..], [(1, Outcome::Admitted { at })] if at <= admitted_at), "{outcomes:?}");
+    assert_eq!(node.poll_snapshot().unwrap().figures(now).admitted_total, 1);
+}
+
+#[test]
+fn store_that_stays_away_is_told_and_nothing_is_lost() {
+    let (mut store, mut now) = (Store::default(), start());
+    let mut node = Node::new();
+    ask(&mut node, &mut store, &mut now, Command::Configure(Settings::with_outflow(60)));
+    node.handle_command(1, Command::Arrive { queue_id: id(1) }, now);
+    let mut outcomes = Vec::new();
+    while node.has_pending() {
+        now = node.poll_timeout().unwrap().max(now);
+        if node.poll_store(now).is_some() {
+            node.handle_failed(now);
+        }
+        outcomes.extend(std::iter::from_fn(|| node.poll_outcome()));
+    }
+    assert_eq!(outcomes, [(1, Outcome::Refused(Refusal::StoreUnavailable))]);
+    now = now.saturating_add(Duration::from_secs(60));
+    assert!(matches!(
+        ask(&mut node, &mut store, &mut now, Command::Arrive { queue_id: id(2) }),
+        Outcome::Placed { tag: 1, .. }
+    ));
+}
+
+#[test]
+fn i3_store_that_lost_its_newest_writes_is_put_right() {
+    let (mut store, mut now) = (Store::default(), start());
+    let mut node = Node::new();
+    ask(&mut node, &mut store, &mut now, Command::Configure(Settings::with_outflow(60)));
+    ask(&mut node, &mut store, &mut now, Command::Arrive { queue_id: id(1) });
+    let earlier = store.clone();
+    for number in 2..=9 {
+        ask(&mut node, &mut store, &mut now, Command::Arrive { queue_id: id(number) });
+    }
+    store.documents = earlier.documents;
+    node.handle_changed(now);
+    assert!(matches!(
+        ask(&mut node, &mut store, &mut now, Command::Arrive { queue_id: id(10) }),
+        Outcome::Placed { tag: 10, .. }
+    ));
+    // The whole room is gone.
+    store.documents.clear();
+    node.handle_changed(now);
+    assert!(matches!(
+        ask(&mut node, &mut store, &mut now, Command::Arrive { queue_id: id(11) }),
+        Outcome::Placed { tag: 11, .. }
+    ));
+}
+
+#[test]
+fn state_of_a_newer_release_is_left_alone() {
+    let (mut store, mut now) = (Store::default(), start());
+    let newer = Versioned { version: 1, bytes: br#"{"form":99,"content":{}}"#.to_vec() };
+    store.documents.insert(Document::State, newer.clone());
+    let mut node = Node::new();
+    let outcome = ask(&mut node, &mut store, &mut now, Command::Configure(Settings::with_outflow(60)));
+    assert!(
+        matches!(&outcome, Outcome::Refused(Refusal::Unreadable(why)) if why.contains("newer release")),
+        "{outcome:?}"
+    );
+    assert!(node.is_loaded() && node.problem().is_some());
+    assert_eq!(store.documents.get(&Document::State), Some(&newer));
+}
+
+#[test]
+fn line_moves_without_anybody_asking_and_rests_when_nobody_waits() {
+    let (mut store, mut now) = (Store::default(), start());
+    let mut node = Node::new();
+    ask(&mut node, &mut store, &mut now, Command::Configure(Settings::with_outflow(60)));
+    for number in 1..=12 {
+        ask(&mut node, &mut store, &mut now, Command::Arrive { queue_id: id(number) });
+    }
+    let run = |node: &mut Node, store: &mut Store, now: &mut Timestamp, seconds: u64| {
+        let end = now.saturating_add(Duration::from_secs(seconds));
+        while *now < end {
+            *now = node.poll_timeout().unwrap().max(*now);
+            node.handle_timeout(*now);
+            serve(node, store, *now);
+        }
+    };
+    run(&mut node, &mut store, &mut now, 5);
+    let waiting = node.poll_snapshot().unwrap().figures(now).waiting;
+    assert!((4..=5).contains(&waiting), "{waiting} of 10 wait after five seconds");
+    run(&mut node, &mut store, &mut now, 30);
+    let rested = store.saves;
+    run(&mut node, &mut store, &mut now, 60);
+    assert_eq!(store.saves, rested, "an idle room writes nothing");
+}
+
+#[test]
+fn flood_of_commands_is_refused_beyond_the_limit() {
+    let mut node = Node::new();
+    for number in 0..=anteroom_queue::node::COMMANDS_WAITING_MAX as u64 {
+        node.handle_command(number, Command::Arrive { queue_id: id(number) }, start());
+    }
+    assert_eq!(node.poll_outcome().unwrap().1, Outcome::Refused(Refusal::Busy));
+    assert_eq!(node.poll_outcome(), None);
+}

@@ -1,0 +1,90 @@
+//! A room without a store: time is a number that the test moves, and every step is kept.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anteroom_protocol::id::QueueId;
+use anteroom_protocol::time::Timestamp;
+use anteroom_queue::engine::{ClaimedRecord, RoomState, apply};
+use anteroom_queue::snapshot::{Figures, Snapshot, Standing};
+use anteroom_queue::{Command, Outcome, Settings};
+
+/// The epoch of a room that was never reset.
+pub(crate) const EPOCH: u64 = 1;
+
+pub(crate) struct Room {
+    pub(crate) state: Option<RoomState>,
+    pub(crate) claimed: BTreeMap<QueueId, ClaimedRecord>,
+    pub(crate) now: Timestamp,
+    /// Since when the clock was watched; moved by a test that crashes.
+    pub(crate) steady_since: Timestamp,
+}
+
+impl Room {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let now = Timestamp::from_seconds(1_700_000_000);
+        let mut room = Self { state: None, claimed: BTreeMap::new(), now, steady_since: now };
+        assert_eq!(room.ask(Command::Configure(settings)), Outcome::Done);
+        room
+    }
+
+    pub(crate) fn ask(&mut self, command: Command) -> Outcome {
+        let mut applied = apply(
+            self.state.as_ref(),
+            &self.claimed,
+            std::slice::from_ref(&command),
+            self.now,
+            self.steady_since,
+        );
+        self.state = applied.state;
+        self.claimed.append(&mut applied.claimed);
+        applied.outcomes.pop().expect("one command has one outcome")
+    }
+
+    /// Time passes, as a node sees it: in steps of half a second at the most.
+    pub(crate) fn wait(&mut self, span: Duration) {
+        const STEP: Duration = Duration::from_millis(500);
+        let mut left = span;
+        while !left.is_zero() {
+            let step = left.min(STEP);
+            left -= step;
+            self.now = self.now.saturating_add(step);
+            let applied = apply(self.state.as_ref(), &self.claimed, &[], self.now, self.steady_since);
+            self.state = applied.state;
+        }
+    }
+
+    pub(crate) fn join(&mut self, number: u64) -> u64 {
+        match self.ask(Command::Arrive { queue_id: id(number) }) {
+            Outcome::Placed { tag, epoch: EPOCH, .. } => tag,
+            other => panic!("no place: {other:?}"),
+        }
+    }
+
+    pub(crate) fn claim(&mut self, number: u64, tag: u64) -> Outcome {
+        self.ask(Command::Claim { queue_id: id(number), tag, epoch: EPOCH })
+    }
+
+    pub(crate) fn standing(&self, tag: u64) -> Standing {
+        self.snapshot().standing(tag, EPOCH, self.now)
+    }
+
+    pub(crate) fn figures(&self) -> Figures {
+        self.snapshot().figures(self.now)
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot::new(self.state.clone().expect("the room is configured"))
+    }
+}
+
+/// A queue id for a number.
+pub(crate) fn id(number: u64) -> QueueId {
+    let mut bytes = [0; 16];
+    bytes[8..].copy_from_slice(&number.to_be_bytes());
+    QueueId::from_bytes(bytes)
+}
+
+pub(crate) const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
