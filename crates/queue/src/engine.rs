@@ -86,7 +86,7 @@ impl Step<'_> {
         }
         match command {
             Command::Configure(_) => Outcome::Done,
-            Command::Arrive { .. } => self.arrive(),
+            Command::Arrive { queue_id } => self.arrive(*queue_id),
             Command::Claim { queue_id, tag, epoch } => self.claim(*queue_id, *tag, *epoch),
             Command::Present { tag, epoch } => self.present(*tag, *epoch),
             Command::Cancel { queue_id } => self.cancel(*queue_id),
@@ -106,7 +106,7 @@ impl Step<'_> {
             }
             Some(state) if state.settings != *settings => {
                 state.settings = settings.clone();
-                state.gate.fill(0, settings.burst_places());
+                state.gate.narrow(settings.burst_places());
                 state.presence.close_mark(state.now, settings.late_window());
                 self.must_save = true;
             }
@@ -117,9 +117,10 @@ impl Step<'_> {
 
     // The tag is saved before the reply is sent. If the reply is lost, one place stays empty and is counted as a
     // visitor who did not come; the other way round, two visitors could hold the same place.
-    fn arrive(&mut self) -> Outcome {
+    fn arrive(&mut self, queue_id: QueueId) -> Outcome {
         let Some(state) = &mut self.state else { return Outcome::Refused(Refusal::NotConfigured) };
         let Some(tag) = state.line.give() else { return Outcome::Refused(Refusal::TagOutOfRange) };
+        state.newest = Some(queue_id);
         state.note_called();
         self.must_save = true;
         Outcome::Placed { tag, epoch: state.epoch, ahead: tag.saturating_sub(state.line.called() + 1) }

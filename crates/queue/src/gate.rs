@@ -32,17 +32,33 @@ pub(crate) struct Gate {
     level: u64,
     /// Until when the places to come are spoken for by visitors who were held.
     booked_until: Timestamp,
+    /// For how long it has been full although people waited, in milliseconds.
+    unused_ms: u64,
 }
 
 impl Gate {
     /// Full: nobody was admitted yet.
     pub(crate) const fn new(burst: u32) -> Self {
-        Self { level: capacity(burst), booked_until: Timestamp::EPOCH }
+        Self { level: capacity(burst), booked_until: Timestamp::EPOCH, unused_ms: 0 }
     }
 
-    /// What came with time, or a change of the burst.
-    pub(crate) fn fill(&mut self, slivers: u64, burst: u32) {
+    /// Time has passed, and brought so much. Says how long now the gate has been full although people waited.
+    pub(crate) fn pass_time(
+        &mut self,
+        span_ms: u64,
+        slivers: u64,
+        burst: u32,
+        is_anybody_waiting: bool,
+    ) -> Duration {
+        let is_unused = self.is_full(burst) && is_anybody_waiting;
+        self.unused_ms = if is_unused { self.unused_ms.saturating_add(span_ms) } else { 0 };
         self.level = self.level.saturating_add(slivers).min(capacity(burst));
+        Duration::from_millis(self.unused_ms)
+    }
+
+    /// The burst was changed.
+    pub(crate) fn narrow(&mut self, burst: u32) {
+        self.level = self.level.min(capacity(burst));
     }
 
     /// Admits one, if that may be.
@@ -64,6 +80,11 @@ impl Gate {
         let behind_others = self.booked_until.saturating_add(span(SLIVERS_PER_PLACE));
         self.booked_until = next_free.max(behind_others).min(now.saturating_add(ASK_AGAIN_MAX));
         self.booked_until.saturating_since(now).clamp(ASK_AGAIN_MIN, ASK_AGAIN_MAX)
+    }
+
+    /// Whether somebody who was held is still to come back.
+    pub(crate) fn is_booked(&self, now: Timestamp) -> bool {
+        self.booked_until > now
     }
 
     /// Whether more have been called already than go in within the next seconds.
@@ -92,6 +113,7 @@ impl Gate {
     pub(crate) fn take_stricter(&mut self, other: &Self) {
         self.level = self.level.min(other.level);
         self.booked_until = self.booked_until.max(other.booked_until);
+        self.unused_ms = self.unused_ms.min(other.unused_ms);
     }
 }
 
@@ -147,7 +169,7 @@ mod tests {
             let mut admitted = Vec::new();
             for (pause, asks) in steps {
                 now += pause;
-                gate.fill(u64::from(rate) * pause, burst);
+                gate.pass_time(pause, u64::from(rate) * pause, burst, true);
                 admitted.extend((0..asks).filter(|_| gate.take()).map(|_| now));
             }
             for (at, first) in admitted.iter().enumerate() {

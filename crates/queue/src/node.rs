@@ -5,23 +5,26 @@
 //!   process stays first; across processes a window is the resolution of I2. It widens by itself while saves are
 //!   refused and narrows again afterwards.
 //! * An outcome is handed out only once whatever it rests on is saved. When it is not known whether a save happened,
-//!   the batch is carried out again on what the store then has: an admission is found and repeated, a place that was
-//!   given stays empty and counts as a visitor who did not come.
+//!   the store is looked at: if it holds just what was to be saved, it did. If not, the batch is carried out again: an admission is found and repeated, a place that was given stays empty and counts as a visitor
+//!   who did not come.
 //! * While anybody waits, the node steps every half second also without commands, so that time is counted and others
 //!   are called for those who do not come. Whoever steps second finds nothing to do.
 //! * A state older than the one remembered means that the store lost its newest writes: the newer figures are put
 //!   back (see the engine's `RoomState`).
 
 mod batch;
+mod exchange;
+mod pace;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anteroom_protocol::id::QueueId;
 use anteroom_protocol::time::Timestamp;
 
 use self::batch::Batch;
+pub use self::exchange::{Document, Found, StoreRequest, Versioned, Write};
+use self::pace::{GAP_MAX, Watch, Window};
 use crate::command::{Command, Outcome, Refusal};
 use crate::engine::{RoomState, apply};
 use crate::snapshot::Snapshot;
@@ -30,9 +33,6 @@ use crate::snapshot::Snapshot;
 pub const COMMANDS_WAITING_MAX: usize = 50_000;
 /// Commands in one batch at the most: with a record each they stay within what a store saves at once.
 pub const BATCH_MAX: usize = 4_096;
-/// The window in which commands are gathered, while nobody else saves and when many do.
-const WINDOW_MIN: Duration = Duration::from_millis(4);
-const WINDOW_MAX: Duration = Duration::from_millis(500);
 /// How often to step while anybody waits.
 const STEP_EVERY: Duration = Duration::from_millis(500);
 /// How old a snapshot may become while nothing is heard of others' saves: the backstop of a watch.
@@ -44,71 +44,13 @@ const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
 /// A command that could not be saved for so long is refused: its sender is told, and asks again later.
 const COMMAND_AGE_MAX: Duration = Duration::from_secs(5);
-/// A longer silence between two calls is not time that was watched: the process slept, or a clock was set.
-const GAP_MAX: Duration = Duration::from_secs(2);
-
-/// A document a room keeps. The store maps it to a key; all of one room share a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Document {
-    /// The room's state.
-    State,
-    /// What is kept of a queue id that was admitted or cancelled.
-    Claimed(QueueId),
-}
-
-/// A document as it stands in the store: absent, or its version and bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// Which one.
-    pub document: Document,
-    /// Its version and bytes; absent when there is none.
-    pub current: Option<Versioned>,
-}
-
-/// Bytes and the version they have in the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Versioned {
-    /// Only grows.
-    pub version: u64,
-    /// What is kept.
-    pub bytes: Vec<u8>,
-}
-
-/// One write of a save.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Write {
-    /// What is written.
-    pub document: Document,
-    /// The version that must stand there now; absent: there must be none.
-    pub expected: Option<u64>,
-    /// What is kept from then on.
-    pub bytes: Vec<u8>,
-    /// When it may be forgotten; absent: never.
-    pub expires_at: Option<Timestamp>,
-}
-
-/// What the node wants from the store. At most one is under way at a time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoreRequest {
-    /// Answer with [`Node::handle_loaded`] or [`Node::handle_failed`].
-    Load {
-        /// What to load.
-        documents: Vec<Document>,
-    },
-    /// All or nothing. Answer with [`Node::handle_saved`], [`Node::handle_conflict`] or [`Node::handle_failed`].
-    Save {
-        /// What to write, each with the version it expects.
-        writes: Vec<Write>,
-    },
-}
 
 /// One process's share in one room.
 ///
 /// ```
 /// use std::collections::HashMap;
 ///
-/// use anteroom_protocol::id::QueueId;
-/// use anteroom_protocol::time::Timestamp;
+/// /// use anteroom_protocol::time::Timestamp;
 /// use anteroom_queue::node::{Document, Found, Node, StoreRequest, Versioned};
 /// use anteroom_queue::{Command, Outcome, Settings};
 ///
@@ -188,44 +130,6 @@ enum UnderWay {
     Saving(Batch),
 }
 
-/// The width of the window.
-#[derive(Debug)]
-struct Window(Duration);
-
-impl Default for Window {
-    fn default() -> Self {
-        Self(WINDOW_MIN)
-    }
-}
-
-impl Window {
-    fn widen(&mut self) {
-        self.0 = (self.0 * 2).min(WINDOW_MAX);
-    }
-
-    fn narrow(&mut self) {
-        self.0 = (self.0 * 3 / 4).max(WINDOW_MIN);
-    }
-}
-
-/// Watches the clock, and knows since when it did so without a gap.
-#[derive(Debug, Default)]
-struct Watch {
-    last: Timestamp,
-    steady_since: Timestamp,
-}
-
-impl Watch {
-    fn look(&mut self, now: Timestamp) -> Timestamp {
-        let now = now.max(self.last);
-        if now.saturating_since(self.last) > GAP_MAX {
-            self.steady_since = now;
-        }
-        self.last = now;
-        now
-    }
-}
-
 impl Node {
     /// A node that knows nothing yet. Its first wish is to load the state.
     pub fn new() -> Self {
@@ -259,8 +163,8 @@ impl Node {
             self.window.narrow();
         }
         // The state is always the first write.
-        self.know(batch.next_state, versions.first().copied());
-        self.outcomes.extend(batch.ids.into_iter().zip(batch.outcomes));
+        self.know(batch.next_state.clone(), versions.first().copied());
+        self.hand_out(batch);
     }
 
     /// The save was refused: these are the documents as they stand (at least those that differ).
@@ -277,7 +181,10 @@ impl Node {
         let now = self.clock.look(now);
         let batch = match std::mem::take(&mut self.under_way) {
             UnderWay::Loading(batch) => batch,
-            UnderWay::Saving(batch) => Some(batch),
+            UnderWay::Saving(mut batch) => {
+                batch.is_save_in_doubt = true;
+                Some(batch)
+            }
             other => {
                 self.under_way = other;
                 return;
@@ -350,12 +257,12 @@ impl Node {
     /// When [`handle_timeout`](Self::handle_timeout) must be called and [`poll_store`](Self::poll_store) asked again.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         // While there is anything to do, the clock is looked at often enough to be watched without a gap.
-        let heartbeat = self.clock.last.saturating_add(GAP_MAX / 2);
+        let heartbeat = self.clock.last().saturating_add(GAP_MAX / 2);
         if let UnderWay::Loading(_) | UnderWay::Saving(_) = self.under_way {
             return Some(heartbeat);
         }
         let next = match self.under_way {
-            UnderWay::ToSave(_) => Some(self.clock.last),
+            UnderWay::ToSave(_) => Some(self.clock.last()),
             UnderWay::ToLoad(_) => Some(self.retry_at),
             _ => [self.batch_due_at(), Some(self.reload_due_at()), self.step_due_at()]
                 .into_iter()
@@ -397,7 +304,7 @@ impl Node {
     fn batch_due_at(&self) -> Option<Timestamp> {
         let oldest = self.waiting.front()?;
         let is_full = self.waiting.len() >= BATCH_MAX;
-        Some(if is_full { oldest.since } else { oldest.since.saturating_add(self.window.0) })
+        Some(if is_full { oldest.since } else { oldest.since.saturating_add(self.window.width()) })
     }
 
     fn reload_due_at(&self) -> Timestamp {
@@ -456,7 +363,9 @@ impl Node {
             }
         }
         self.problem = None;
+        let state = self.known.as_ref().and_then(|known| known.state.as_ref());
         match batch {
+            Some(batch) if batch.was_saved_as(state) => self.hand_out(batch),
             Some(batch) => self.carry_out(batch, now, must_heal),
             None if must_heal => self.carry_out(Batch::default(), now, true),
             None => {}
@@ -498,15 +407,20 @@ impl Node {
     /// Carries the batch out on what is known. `must_save` when the step itself is to be kept, whatever it says.
     fn carry_out(&mut self, mut batch: Batch, now: Timestamp, must_save: bool) {
         let state = self.known.as_ref().and_then(|known| known.state.as_ref());
-        let applied = apply(state, &batch.records, &batch.commands, now, self.clock.steady_since);
+        let applied = apply(state, &batch.records, &batch.commands, now, self.clock.steady_since());
         batch.next_state = applied.state;
         batch.outcomes = applied.outcomes;
         batch.changed = applied.claimed;
+        batch.is_save_in_doubt = false;
         if (applied.must_save || must_save) && batch.next_state.is_some() {
             self.under_way = UnderWay::ToSave(batch);
         } else {
-            self.outcomes.extend(batch.ids.into_iter().zip(batch.outcomes));
+            self.hand_out(batch);
         }
+    }
+
+    fn hand_out(&mut self, batch: Batch) {
+        self.outcomes.extend(batch.ids.into_iter().zip(batch.outcomes));
     }
 
     /// Keeps a batch for later, without those who have waited too long.

@@ -9,8 +9,8 @@
 //! until it is made good. What the front has called is thus always the capacity so far, and those who did not come,
 //! less those who came late.
 //!
-//! All spans here are of *running* time, which stands still while nobody can be admitted: a pause or a crash makes
-//! nobody late. Marks over ranges of tags remember until when a place that was called may still be claimed.
+//! All spans here are of *running* time, which stands still while somebody who asks might not be let in: neither a
+//! pause nor a crash nor a crowd at the gate makes anybody late or missing. Marks over ranges of tags remember until when a place that was called may still be claimed.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -16,8 +16,8 @@ const ASK_AGAIN_MAX: Duration = Duration::from_secs(30);
 /// A wait is asked about this many times on its way: when the line moves faster than expected, a visitor who is
 /// called early still hears of it within a third of what they were told.
 const ASKS_PER_WAIT: u32 = 3;
-/// While a room is paused, there is nothing to hurry for.
-const ASK_AGAIN_PAUSED: Duration = Duration::from_secs(10);
+/// While a room is paused there is nothing to hurry for; but once it is resumed, those in front must hear of it.
+const ASK_AGAIN_PAUSED: Duration = Duration::from_secs(5);
 /// A snapshot is this old at the most, so a wait that was true then has run down by no more.
 const AGE_MAX: Duration = Duration::from_secs(1);
 

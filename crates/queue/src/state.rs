@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use anteroom_protocol::id::QueueId;
 use anteroom_protocol::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,11 @@ const CREDIT_MAX: Duration = Duration::from_secs(300);
 /// and not so much that a crowd is called before it is seen whether it comes.
 const CALL_MORE_FACTOR: u64 = 7;
 
+/// A gate that is full for so long although people wait says that those called last do not come at all, say because a
+/// storm of the store has cost them their places. Others are then called in addition, so much faster than the outflow.
+const UNUSED_TOO_LONG: Duration = Duration::from_secs(5);
+const CALL_FOR_AN_UNUSED_GATE_FACTOR: u64 = 2;
+
 /// A record is kept a little longer than anything can be asked of it: clocks of processes differ.
 const KEPT_LONGER: Duration = Duration::from_secs(60);
 
@@ -39,6 +45,8 @@ pub struct RoomState {
     /// The newest moment that the room has seen. Never goes back.
     pub(crate) now: Timestamp,
     pub(crate) line: Line,
+    /// Who was given the newest place. A process that does not know whether its save happened knows by this.
+    pub(crate) newest: Option<QueueId>,
     pub(crate) gate: Gate,
     pub(crate) presence: Presence,
     pub(crate) tally: Tally,
@@ -74,6 +82,7 @@ impl RoomState {
             epoch: 1,
             now,
             line: Line::new(burst),
+            newest: None,
             gate: Gate::new(burst),
             presence: Presence::new(),
             tally: Tally::new(),
@@ -91,13 +100,20 @@ impl RoomState {
             let span_ms = u64::try_from(span.as_millis()).unwrap_or(0);
             let slivers = u64::from(self.settings.outflow_per_minute) * span_ms;
             let burst = self.settings.burst_places();
-            self.presence.run(span_ms);
-            self.gate.fill(slivers, burst);
+            // Whoever asks while others are held may be held too, and so is neither late nor missing.
+            if !self.gate.is_booked(now) {
+                self.presence.run(span_ms);
+            }
+            let unused = self.gate.pass_time(span_ms, slivers, burst, self.line.waiting() > 0);
             let free = self.presence.after_debt(slivers);
             // Those who stand at the gate were called by this capacity already, and the gate could not use it then.
             if !self.gate.is_crowded(now, self.settings.outflow_per_minute) {
                 self.line.advance(free, burst);
-                let wanted = self.presence.to_replace().min(slivers.saturating_mul(CALL_MORE_FACTOR));
+                let mut wanted = self.presence.to_replace();
+                if unused >= UNUSED_TOO_LONG {
+                    wanted = wanted.max(slivers.saturating_mul(CALL_FOR_AN_UNUSED_GATE_FACTOR));
+                }
+                let wanted = wanted.min(slivers.saturating_mul(CALL_MORE_FACTOR));
                 self.presence.replaced(self.line.call_more(wanted));
             }
             if self.line.waiting() == 0 {
@@ -141,6 +157,11 @@ impl RoomState {
         if found.now < remembered.now {
             *self = remembered.clone();
         }
+        if found.line.last() > remembered.line.last() {
+            self.newest = found.newest;
+        } else {
+            self.newest = remembered.newest;
+        }
         for other in [&found, remembered] {
             self.line.take_further(&other.line);
             self.gate.take_stricter(&other.gate);
@@ -159,10 +180,21 @@ impl RoomState {
         late_at.max(self.now).saturating_add(self.settings.token_validity()).saturating_add(KEPT_LONGER)
     }
 
-    /// The same where the place is not known.
+    /// The same where the place is not known: it may be the last in line, and the outflow may be halved twice before
+    /// that is called.
     pub(crate) fn cancellation_kept_until(&self) -> Timestamp {
-        let spans =
-            [self.settings.late_window(), STANDSTILL_FORGIVEN, self.settings.token_validity(), KEPT_LONGER];
+        const SLOWER: u64 = 4;
+        const LINE_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+        let line_ms =
+            self.line.waiting().saturating_mul(SLOWER * 60_000) / u64::from(self.settings.outflow_per_minute);
+        let line = Duration::from_millis(line_ms).min(LINE_MAX);
+        let spans = [
+            line,
+            self.settings.late_window(),
+            STANDSTILL_FORGIVEN,
+            self.settings.token_validity(),
+            KEPT_LONGER,
+        ];
         spans.into_iter().fold(self.now, Timestamp::saturating_add)
     }
 
@@ -280,11 +312,10 @@ mod tests {
     #[test]
     fn figures_lost_by_the_store_are_put_back() {
         let mut remembered = RoomState::new(Settings::with_outflow(60), now());
-        let lost = remembered.clone();
+        let mut found = remembered.clone();
         remembered.line.give().unwrap();
         remembered.gate.take();
         remembered.tally.add(now());
-        let mut found = lost.clone();
         found.now = now().saturating_add(Duration::from_secs(3));
         found.paused = Some("spoken since".to_owned());
         assert!(found.heal_from(&remembered));
@@ -292,6 +323,6 @@ mod tests {
         assert_eq!(found.tally.total, 1);
         assert_eq!(found.paused.as_deref(), Some("spoken since"));
         assert!(!found.gate.is_full(2));
-        assert!(!found.heal_from(&remembered.clone()));
+        assert!(!found.heal_from(&remembered));
     }
 }

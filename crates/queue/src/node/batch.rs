@@ -25,6 +25,8 @@ pub(super) struct Batch {
     pub(super) changed: BTreeMap<QueueId, ClaimedRecord>,
     /// How often it was offered to the store.
     pub(super) attempts: u32,
+    /// Whether the last offer may have been taken without a word.
+    pub(super) is_save_in_doubt: bool,
 }
 
 impl Batch {
@@ -75,8 +77,20 @@ impl Batch {
         state.chain(records).collect()
     }
 
+    /// Whether a save in doubt did happen: the store holds just the state that was to be saved, and the newest place in
+    /// it is that of a visitor of this batch. Without a visitor in it a batch can as well be carried out again.
+    pub(super) fn was_saved_as(&self, found: Option<&RoomState>) -> bool {
+        let newest = found.and_then(|state| state.newest);
+        let is_ours =
+            |command: &Command| matches!(command, Command::Arrive { queue_id } if Some(*queue_id) == newest);
+        self.is_save_in_doubt && self.next_state.as_ref() == found && self.commands.iter().any(is_ours)
+    }
+
     /// Takes out the commands that have waited for `age_max`; returns their ids.
     pub(super) fn split_old(self, now: Timestamp, age_max: Duration) -> (Self, Vec<u64>) {
+        if self.since.iter().all(|&since| now.saturating_since(since) < age_max) {
+            return (self, Vec::new());
+        }
         let mut kept = Self { attempts: self.attempts, ..Self::default() };
         let mut old = Vec::new();
         for ((id, command), since) in self.ids.into_iter().zip(self.commands).zip(self.since) {

@@ -49,11 +49,11 @@ fn run(outflow: u32, visitors: u64, gone_percent: u64, length: Duration) -> (Adm
                         return false;
                     }
                     Outcome::Held { ask_again_after } => ask_again_after,
-                    other => panic!("{other:?}"),
+                    other => unreachable!("{other:?}"),
                 },
-                other => panic!("{other:?}"),
+                other => unreachable!("{other:?}"),
             };
-            visitor.asks_at_ms = now_ms + u64::try_from(pause.as_millis()).unwrap();
+            visitor.asks_at_ms = now_ms + u64::try_from(pause.as_millis()).expect("a short pause");
             true
         });
         room.wait(TICK);

@@ -100,7 +100,7 @@ fn i4_nodes_that_save_at_once_never_give_a_place_twice() {
                 }
                 tags.extend(std::iter::from_fn(|| node.poll_outcome()).map(|(_, outcome)| match outcome {
                     Outcome::Placed { tag, .. } => tag,
-                    other => panic!("{other:?}"),
+                    other => unreachable!("{other:?}"),
                 }));
             }
             now = now.saturating_add(Duration::from_millis(1));
@@ -146,6 +146,65 @@ fn i4_save_with_a_lost_reply_admits_once() {
     assert!(now > admitted_at);
     assert!(matches!(outcomes[..], [(1, Outcome::Admitted { at })] if at <= admitted_at), "{outcomes:?}");
     assert_eq!(node.poll_snapshot().unwrap().figures(now).admitted_total, 1);
+}
+
+#[test]
+fn place_whose_reply_was_lost_is_found_again() {
+    let (mut store, mut now) = (Store::default(), start());
+    let mut node = Node::new();
+    ask(&mut node, &mut store, &mut now, Command::Configure(Settings::with_outflow(60)));
+    node.handle_command(1, Command::Arrive { queue_id: id(1) }, now);
+    loop {
+        match node.poll_store(now) {
+            Some(StoreRequest::Save { writes }) => {
+                store.save(&writes).expect("nobody else saves");
+                node.handle_failed(now);
+                break;
+            }
+            Some(request) => store.answer(&mut node, request, now),
+            None => now = node.poll_timeout().expect("a command waits"),
+        }
+    }
+    let outcomes = settle(&mut node, &mut store, &mut now);
+    assert!(matches!(outcomes[..], [(1, Outcome::Placed { tag: 1, .. })]), "{outcomes:?}");
+    let next = ask(&mut node, &mut store, &mut now, Command::Arrive { queue_id: id(2) });
+    assert!(matches!(next, Outcome::Placed { tag: 2, .. }), "{next:?}");
+}
+
+/// Two processes may make the very same state at the same moment; only one of them saved it.
+#[test]
+fn i4_save_of_somebody_else_is_not_taken_for_ones_own() {
+    let (mut store, mut now) = (Store::default(), start());
+    let mut nodes = [Node::new(), Node::new()];
+    ask(&mut nodes[0], &mut store, &mut now, Command::Configure(Settings::with_outflow(60)));
+    serve(&mut nodes[1], &mut store, now);
+    now = now.saturating_add(Duration::from_millis(100));
+    let mut writes = Vec::new();
+    for (number, node) in (1..).zip(&mut nodes) {
+        node.handle_command(number, Command::Arrive { queue_id: id(number) }, now);
+    }
+    now = now.saturating_add(Duration::from_millis(10));
+    for node in &mut nodes {
+        loop {
+            match node.poll_store(now) {
+                Some(StoreRequest::Save { writes: wanted }) => break writes.push(wanted),
+                Some(request) => store.answer(node, request, now),
+                None => unreachable!("the window is over"),
+            }
+        }
+    }
+    // The first is told that it failed, and it did; the second's save happened, and its reply is lost too.
+    store.save(&writes[1]).expect("nobody else saved");
+    nodes.iter_mut().for_each(|node| node.handle_failed(now));
+    let tags: BTreeSet<u64> = nodes
+        .iter_mut()
+        .flat_map(|node| settle(node, &mut store, &mut now))
+        .map(|(_, outcome)| match outcome {
+            Outcome::Placed { tag, .. } => tag,
+            other => unreachable!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(tags.len(), 2, "{tags:?}");
 }
 
 #[test]

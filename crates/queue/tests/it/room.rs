@@ -28,6 +28,7 @@ impl Room {
         room
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "reads better in tests")]
     pub(crate) fn ask(&mut self, command: Command) -> Outcome {
         let mut applied = apply(
             self.state.as_ref(),
@@ -57,7 +58,7 @@ impl Room {
     pub(crate) fn join(&mut self, number: u64) -> u64 {
         match self.ask(Command::Arrive { queue_id: id(number) }) {
             Outcome::Placed { tag, epoch: EPOCH, .. } => tag,
-            other => panic!("no place: {other:?}"),
+            other => unreachable!("no place: {other:?}"),
         }
     }
 
