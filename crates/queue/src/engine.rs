@@ -9,7 +9,8 @@
 //!   come again as often as the re-entry limit says, through the gate like anybody.
 //! * Whoever was called and does not come within the late window has lost the place; a pause or a crash of ours does
 //!   not count.
-//! * While the room is paused nobody is called or let in, and everybody keeps their place.
+//! * While the room is paused nobody is called or let in, and everybody keeps their place. Only who had been let in
+//!   before and asks again gets the same answer again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -143,10 +144,11 @@ impl Step<'_> {
             Some(Claimed::Cancelled) => return Outcome::Spent(SpentReason::Cancelled),
             Some(Claimed::Admitted { at, times }) => {
                 let is_valid = state.now < at.saturating_add(state.settings.token_validity());
-                if is_valid && state.paused.is_none() {
+                // Also while the room is paused: this one was counted already, and may not have heard of it.
+                if is_valid {
                     return Outcome::Admitted { at };
                 }
-                if !is_valid && (times > state.settings.re_entry_limit || state.presence.is_late(tag)) {
+                if times > state.settings.re_entry_limit || state.presence.is_late(tag) {
                     return Outcome::Spent(SpentReason::Used);
                 }
                 times

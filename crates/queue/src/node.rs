@@ -50,7 +50,8 @@ const COMMAND_AGE_MAX: Duration = Duration::from_secs(5);
 /// ```
 /// use std::collections::HashMap;
 ///
-/// /// use anteroom_protocol::time::Timestamp;
+/// use anteroom_protocol::id::QueueId;
+/// use anteroom_protocol::time::Timestamp;
 /// use anteroom_queue::node::{Document, Found, Node, StoreRequest, Versioned};
 /// use anteroom_queue::{Command, Outcome, Settings};
 ///

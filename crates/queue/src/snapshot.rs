@@ -16,8 +16,9 @@ const ASK_AGAIN_MAX: Duration = Duration::from_secs(30);
 /// A wait is asked about this many times on its way: when the line moves faster than expected, a visitor who is
 /// called early still hears of it within a third of what they were told.
 const ASKS_PER_WAIT: u32 = 3;
-/// While a room is paused there is nothing to hurry for; but once it is resumed, those in front must hear of it.
-const ASK_AGAIN_PAUSED: Duration = Duration::from_secs(5);
+/// How soon to ask again while the room is paused: there is nothing to hurry for, but once it is resumed, those in front
+/// must hear of it.
+pub const ASK_AGAIN_PAUSED: Duration = Duration::from_secs(5);
 /// A snapshot is this old at the most, so a wait that was true then has run down by no more.
 const AGE_MAX: Duration = Duration::from_secs(1);
 
@@ -33,7 +34,8 @@ pub enum Standing {
         /// The base interval to the next poll; the caller spreads it by up to a fifth per ticket.
         ask_again_after: Duration,
     },
-    /// It is this visitor's turn: submit `Claim`.
+    /// It is this visitor's turn: submit `Claim`. Also while the room is paused, for who was let in just before and has
+    /// not heard of it.
     Admissible,
     /// The room is paused.
     Paused {
@@ -111,12 +113,12 @@ impl Snapshot {
             return Standing::Ahead;
         }
         let called = state.line.called();
+        if tag <= called {
+            return Standing::Admissible;
+        }
         let ahead = tag.saturating_sub(called + 1);
         if let Some(message) = &state.paused {
             return Standing::Paused { ahead, message: message.clone(), ask_again_after: ASK_AGAIN_PAUSED };
-        }
-        if tag <= called {
-            return Standing::Admissible;
         }
         let age = now.saturating_since(state.now).min(AGE_MAX);
         let wait = self.time_to_call(tag - called).saturating_sub(age);

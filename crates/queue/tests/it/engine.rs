@@ -95,6 +95,17 @@ fn pause_stops_the_line_and_costs_nobody_the_place() {
 }
 
 #[test]
+fn who_was_let_in_before_a_pause_hears_of_it_during_the_pause() {
+    let mut room = room();
+    let tag = room.join(1);
+    let first = room.claim(1, tag);
+    room.ask(Command::Pause { message: String::new() });
+    assert_eq!(room.standing(tag), Standing::Admissible);
+    assert_eq!(room.claim(1, tag), first);
+    assert_eq!(room.figures().admitted_total, 1);
+}
+
+#[test]
 fn cancelled_visitor_is_not_let_in_again() {
     let mut room = room();
     let tag = room.join(1);
