@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use anteroom_listen::ConnectionSlot;
 use anteroom_tower::{ClientAddress, TrustedProxies};
-use http::header::{EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{Extensions, Method, Request, Response, StatusCode, Version};
 use http_body::Body;
@@ -136,13 +136,13 @@ impl Shared {
         client_end: Option<OnUpgrade>,
         slot: Option<ConnectionSlot>,
     ) -> Result<Response<GatewayBody>, Trouble> {
-        let is_chunked_at_most = answer
-            .headers()
-            .get_all(TRANSFER_ENCODING)
-            .iter()
-            .all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
-        if !is_chunked_at_most {
+        let codings = answer.headers().get_all(TRANSFER_ENCODING);
+        if codings.iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
             return Err(Trouble::AnswerBroken);
+        }
+        // Beside chunks a length counts for nothing (RFC 9112 section 6.3), and without them it would count again.
+        if answer.headers().contains_key(TRANSFER_ENCODING) {
+            answer.headers_mut().remove(CONTENT_LENGTH);
         }
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
             let client = client_end.filter(|_| headers::names_websocket(answer.headers()));

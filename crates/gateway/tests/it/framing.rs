@@ -75,6 +75,22 @@ async fn length_beside_chunks_smuggles_nothing() {
 }
 
 #[tokio::test]
+async fn length_beside_chunks_in_an_answer_counts_for_nothing() {
+    for lengths in [
+        "content-length: 3\r\ntransfer-encoding: chunked",
+        "transfer-encoding: chunked\r\ncontent-length: 3",
+        "content-length: 30\r\ntransfer-encoding: chunked",
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{lengths}\r\n\r\n5\r\nwhole\r\n0\r\n\r\n");
+        let (site, _heads) = site_answering(answer).await;
+        let doorway = Setup::before(site).open().await;
+        let answer = doorway.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+        assert_eq!(header(&answer, "content-length"), None, "{answer}");
+        assert!(answer.ends_with("\r\n\r\n5\r\nwhole\r\n0\r\n\r\n"), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn address_over_the_limit_is_refused_with_a_page() {
     let (site, mut heads) = site_answering(EMPTY_OK).await;
     let doorway = Setup::before(site).open().await;

@@ -1,5 +1,6 @@
 //! WebSockets pass; other upgrades do not.
 
+use anteroom_listen::Limits;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -68,6 +69,25 @@ async fn websockets_end_when_the_gateway_stops() {
     doorway.shutdown.cancel();
     assert_eq!(read_to_end(&mut stream).await, "");
     within(doorway.served).await.unwrap();
+}
+
+#[tokio::test]
+async fn websocket_counts_among_the_connections() {
+    let mut setup = Setup::before(site(echo).await);
+    setup.limits = Limits { connections: 1, ..Limits::default() };
+    let doorway = setup.open().await;
+    let mut first = doorway.connect().await;
+    switched_over(&mut first).await;
+    let mut second = doorway.connect().await;
+    second.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    // Time enough for an answer to the second, were it read.
+    for _ in 0..50 {
+        first.write_all(b"ping").await.unwrap();
+        assert_eq!(read_until(&mut first, "pong").await, "pong");
+    }
+    assert_eq!(second.try_read(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    drop(first);
+    assert!(read_until(&mut second, "\r\n").await.starts_with("HTTP/1.1 400 "));
 }
 
 #[tokio::test]

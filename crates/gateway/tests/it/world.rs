@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anteroom_gateway::{Gateway, GatewaySettings, Timeouts};
@@ -23,6 +24,7 @@ const LONG: Duration = Duration::from_secs(20);
 pub(crate) struct Setup {
     pub(crate) site: SocketAddr,
     pub(crate) timeouts: Timeouts,
+    pub(crate) limits: Limits,
     pub(crate) trusted_proxies: &'static [&'static str],
     pub(crate) fallback: Fallback,
     /// The integration config that was kept by an earlier run.
@@ -38,7 +40,14 @@ impl Setup {
             tunnel_idle: LONG,
             ..Timeouts::default()
         };
-        Self { site, timeouts, trusted_proxies: &[], fallback: Fallback::LetPass, config: None }
+        Self {
+            site,
+            timeouts,
+            limits: Limits::default(),
+            trusted_proxies: &[],
+            fallback: Fallback::LetPass,
+            config: None,
+        }
     }
 
     pub(crate) async fn open(self) -> Doorway {
@@ -66,7 +75,7 @@ impl Setup {
                 public_origin: None,
                 trusted_proxies: TrustedProxies::parse(self.trusted_proxies).unwrap(),
             },
-            limits: Limits::default(),
+            limits: self.limits,
             timeouts: self.timeouts,
         })
         .unwrap();
@@ -119,10 +128,11 @@ where
 }
 
 /// A site that answers every head with the same bytes, and tells which heads it got.
-pub(crate) async fn site_answering(answer: &'static str) -> (SocketAddr, Heads) {
+pub(crate) async fn site_answering(answer: impl Into<String>) -> (SocketAddr, Heads) {
+    let answer: Arc<str> = answer.into().into();
     let (sender, receiver) = mpsc::unbounded_channel();
     let address = site(move |mut stream| {
-        let sender = sender.clone();
+        let (sender, answer) = (sender.clone(), Arc::clone(&answer));
         async move {
             loop {
                 let head = read_until(&mut stream, "\r\n\r\n").await;
