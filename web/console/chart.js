@@ -1,7 +1,7 @@
 // How many a room let in per minute, over the last minutes, against what it may let in. The samples live in this page
 // only.
 
-import { svg } from "./dom.js";
+import { h, svg } from "./dom.js";
 import { number } from "./words.js";
 
 const SPAN_MS = 10 * 60_000;
@@ -13,7 +13,8 @@ export function chart() {
   const area = svg("path", { class: "area" });
   const line = svg("path", { class: "line" });
   const limit = svg("path", { class: "limit" });
-  const element = svg("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" }, area, limit, line);
+  const drawing = svg("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" }, area, limit, line);
+  const element = h("figure", {}, drawing, h("figcaption", { class: "hint", "aria-hidden": "true" }, "Let in per minute; dashed: the outflow"));
 
   /** Adds what is true now and draws again. */
   function add(admitted, outflow, now = Date.now()) {
@@ -30,7 +31,7 @@ export function chart() {
     line.setAttribute("d", path);
     area.setAttribute("d", `${path}L${WIDTH},${HEIGHT}L${x(samples[0])},${HEIGHT}Z`);
     limit.setAttribute("d", steps(samples, x, y));
-    element.setAttribute("aria-label", inWords(samples, admitted, outflow));
+    drawing.setAttribute("aria-label", inWords(samples, admitted, outflow));
   }
 
   return { element, add };

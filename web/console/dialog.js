@@ -7,7 +7,7 @@ import { h } from "./dom.js";
  * dialog, which then stays open.
  */
 export function ask({ title, body, confirm, isGrave = false, act }) {
-  const wrong = h("p", { class: "wrong", role: "alert" });
+  const wrong = h("div", { class: "wrong", role: "alert" });
   const button = h("button", { class: isGrave ? "grave" : "main", type: "submit" }, confirm);
   const form = h(
     "form",
@@ -28,17 +28,27 @@ export function ask({ title, body, confirm, isGrave = false, act }) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
-    wrong.textContent = "";
+    wrong.replaceChildren();
+    for (const control of form.elements) control.removeAttribute("aria-invalid");
     try {
       await act();
       dialog.close();
     } catch (error) {
-      const details = (error.problems || []).map((problem) => `${problem.found}: expected ${problem.expected}.`);
-      wrong.textContent = [error.message, ...details].join(" ");
+      const problems = error.problems || [];
+      wrong.replaceChildren(error.message, h("ul", {}, problems.map((problem) => h("li", {}, told(problem, form)))));
+      form.querySelector("[aria-invalid]")?.focus();
     } finally {
       button.disabled = false;
     }
   });
   document.body.append(dialog);
   dialog.showModal();
+}
+
+/** A problem in the words of the form; the control it is about is marked. Controls have the names of the interface. */
+function told({ path, found, expected }, form) {
+  const control = path ? form.elements.namedItem(path) : null;
+  control?.setAttribute("aria-invalid", "true");
+  const label = control?.labels?.[0]?.textContent ?? path;
+  return `${label ? `${label}: ` : ""}found ${found}, expected ${expected}.`;
 }

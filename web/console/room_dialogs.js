@@ -34,7 +34,7 @@ export function changeOutflow(shared, room) {
 }
 
 export function pauseRoom(shared, room) {
-  const message = h("textarea", { rows: 3, maxlength: 500, required: true });
+  const message = h("textarea", { name: "message", rows: 3, maxlength: 500, required: true });
   message.value = "We are taking a short break. You keep your place.";
   const who = room.waiting === 0
     ? "Nobody is waiting now. Whoever comes from now on waits until you resume."
@@ -63,7 +63,7 @@ export async function resumeRoom(shared, room) {
 }
 
 export function editRoom(shared, room) {
-  const name = h("input", { type: "text", maxlength: 100, value: room.displayName });
+  const name = h("input", { name: "displayName", type: "text", maxlength: 100, value: room.displayName });
   const target = targetInput(room.defaultTarget);
   ask({
     title: `Edit ${room.displayName}`,
@@ -78,8 +78,8 @@ export function editRoom(shared, room) {
 }
 
 export function addRoom(shared) {
-  const id = h("input", { type: "text", maxlength: 20, spellcheck: "false", autocapitalize: "none" });
-  const name = h("input", { type: "text", maxlength: 100 });
+  const id = h("input", { name: "waitingRoomId", type: "text", maxlength: 20, spellcheck: "false", autocapitalize: "none" });
+  const name = h("input", { name: "displayName", type: "text", maxlength: 100 });
   const target = targetInput("https://");
   const outflow = outflowInput(60);
   ask({
@@ -105,11 +105,11 @@ export function addRoom(shared) {
 }
 
 function outflowInput(value) {
-  return h("input", { type: "number", min: 1, max: OUTFLOW_MAX, step: 1, required: true, value, inputmode: "numeric" });
+  return h("input", { name: "outflowPerMinute", type: "number", min: 1, max: OUTFLOW_MAX, step: 1, required: true, value, inputmode: "numeric" });
 }
 
 function targetInput(value) {
-  return h("input", { type: "url", value, spellcheck: "false" });
+  return h("input", { name: "defaultTarget", type: "url", value, spellcheck: "false" });
 }
 
 function targetHint(shared) {

@@ -143,7 +143,7 @@ export function scopeSection(shared, connectors) {
       shared.announce("The draft cannot be published yet. The problems are listed above it.");
       return;
     }
-    const description = h("input", { type: "text", maxlength: 200, value: draft.description === shared.newestVersion?.description ? "" : draft.description });
+    const description = h("input", { name: "description", type: "text", maxlength: 200, value: draft.description === shared.newestVersion?.description ? "" : draft.description });
     const now = checked.nextVersion === 1 ? "Nothing is in force yet." : `Version ${checked.nextVersion - 1} is in force now.`;
     ask({
       title: `Publish version ${checked.nextVersion}`,

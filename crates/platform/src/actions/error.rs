@@ -57,7 +57,7 @@ pub(crate) enum ActionError {
 }
 
 impl ActionError {
-    pub(super) fn absent(what: &'static str, name: impl ToString) -> Self {
+    pub(super) fn absent(what: &'static str, name: &impl ToString) -> Self {
         Self::Absent { what, name: name.to_string() }
     }
 
@@ -80,7 +80,7 @@ impl From<RecordError> for ActionError {
     fn from(error: RecordError) -> Self {
         match error {
             RecordError::Conflict => Self::Conflict,
-            RecordError::NoAccount(customer) => Self::absent("account", customer),
+            RecordError::NoAccount(customer) => Self::absent("account", &customer),
             RecordError::TooMuch { what, found, limit } => {
                 Self::unusable(Problem::new("", format!("{found} {what}"), format!("at most {limit}")))
             }

@@ -93,7 +93,7 @@ impl Actions {
     ) -> Result<ConfigVersion, ActionError> {
         self.authorize(caller, Deed::Look, customer).await?;
         let found = self.records.version(customer, version).await?;
-        found.ok_or_else(|| ActionError::absent("version", version))
+        found.ok_or_else(|| ActionError::absent("version", &version))
     }
 }
 

@@ -154,7 +154,7 @@ impl FromRequestParts<Arc<Shared>> for FromConsole {
         let texts = |name| parts.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         let forwarded: Vec<&str> = texts(FORWARDED_FOR).collect();
         let is_forwarded_secure = || {
-            let last = texts(FORWARDED_PROTO).last().and_then(|value| value.rsplit(',').next());
+            let last = texts(FORWARDED_PROTO).next_back().and_then(|value| value.rsplit(',').next());
             proxies.trusts(peer_address)
                 && last.is_some_and(|proto| proto.trim().eq_ignore_ascii_case("https"))
         };
