@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { answered, inspect, openPage, startBrowser } from "./support/browser.mjs";
+import { answered, askNow, inspect, openPage, startBrowser } from "./support/browser.mjs";
 import { until } from "./support/until.mjs";
 import { fillLine, Visitor } from "./support/visitor.mjs";
 import { credentialsOf, startDemo } from "./support/world.mjs";
@@ -44,10 +44,13 @@ test("operator steers the line and changes what is protected", async (t) => {
     await page.getByRole("button", { name: `Pause ${ROOM}` }).click();
     await page.getByLabel("Message to those who wait").fill(MESSAGE);
     await page.getByRole("button", { name: "Pause the room" }).click();
-    await visitor.getByText(MESSAGE).waitFor();
     await page.getByText(/Nobody is let in. Everybody keeps their place/).waitFor();
+    await askNow(visitor);
+    await visitor.getByText(MESSAGE, { exact: true }).waitFor();
     await inspect(page, "console-paused");
     await page.getByRole("button", { name: `Resume ${ROOM}` }).click();
+    await page.getByText("Visitors are waiting and are being let in.").waitFor();
+    await askNow(visitor);
     await visitor.getByRole("heading", { level: 1, name: "You are in line" }).waitFor();
   });
 
@@ -58,14 +61,18 @@ test("operator steers the line and changes what is protected", async (t) => {
     const problems = page.getByRole("list", { name: "Problems" });
     await problems.getByText(/CookieValidityMinute/).waitFor();
     await inspect(page, "console-problems");
-    const again = await openAction(page, "Queue for tickets");
-    await again.getByLabel("A visit lasts, in minutes").fill("20");
+    await action.getByLabel("A visit lasts, in minutes").fill("20");
+    await page.getByRole("button", { name: "Check" }).click();
+    await page.getByText("The draft can be published as version 2.").waitFor();
   });
 
   await t.test("a changed trigger is in force at the connector", async () => {
     assert.equal((await new Visitor().get(world.protectedUrl)).status, 302, "protected so far");
     const action = await openAction(page, "Queue for tickets");
     await action.getByLabel("Value of condition 1").fill("/tickets/seats");
+    await action.getByRole("button", { name: "Add a trigger" }).click();
+    const added = action.getByRole("group", { name: "Trigger 2" });
+    await added.getByLabel("Value of condition 1").fill("/circle");
     await page.getByText("You have changes that are not saved.").waitFor();
     await inspect(page, "console-draft");
     await page.getByRole("button", { name: "Publish…" }).click();
@@ -74,6 +81,7 @@ test("operator steers the line and changes what is protected", async (t) => {
     await page.getByText(/Version 2 is in force on 1 of 1 connector after /).waitFor();
     assert.equal((await new Visitor().get(world.protectedUrl)).status, 200, "and no longer");
     assert.equal((await new Visitor().get(`${world.protectedUrl}/seats`)).status, 302);
+    assert.equal((await new Visitor().get(`${world.site}/circle`)).status, 302, "the other trigger holds as well");
     await page.getByText("Version 2: Only the seats").waitFor();
     await inspect(page, "console-published");
   });

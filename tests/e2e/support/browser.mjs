@@ -69,6 +69,9 @@ export async function openPage(browser, { javaScript = true, width = WIDTHS[1], 
 
 /** The browser's word for an answer with this status: expected where a test goes to such a page on purpose. */
 export const answered = (status) => new RegExp(`responded with a status of ${status} `);
+/** Lets a waiting page ask at once, as it does when a phone has found its network again. */
+export const askNow = (page) => page.evaluate(() => globalThis.dispatchEvent(new Event("online")));
+
 /** The browser's word for a line that is down. */
 export const LINE_IS_DOWN = /net::ERR_INTERNET_DISCONNECTED/;
 
