@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { ask } from "./dialog.js";
 import { field, h, say } from "./dom.js";
 import { inOrder } from "./in_order.js";
-import { integrationForm, newIntegration } from "./scope_form.js";
+import { integrationForm, newIntegration, unfold } from "./scope_form.js";
 
 export function scopeSection(shared, connectors) {
   let draft = null;
@@ -74,9 +74,10 @@ export function scopeSection(shared, connectors) {
   }
 
   function addOne() {
-    draft.integrations.push(newIntegration(shared.account));
+    const added = newIntegration(shared.account);
+    draft.integrations.push(added);
+    unfold(added);
     form.redraw(draft.integrations.length - 1);
-    list.lastElementChild?.setAttribute("open", "");
   }
 
   /** Takes over what stands in the JSON view; throws with a sentence when it is none. */

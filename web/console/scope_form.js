@@ -15,6 +15,11 @@ const URL_PARTS = [["PagePath", "path"], ["PageUrl", "whole address"], ["HostNam
 const OPERATORS = [["Contains", "contains"], ["Equals", "equals"], ["ContainsAny", "contains any of"], ["EqualsAny", "equals any of"]];
 const TARGETS = [["AllowTParameter", "the page they came from"], ["EventTargetUrl", "the room's default target"], ["ForcedTargetUrl", "a fixed address"]];
 
+/** The actions that are unfolded: they stay so when the list is drawn again. */
+const unfolded = new WeakSet();
+/** Shows an action unfolded from its next drawing on. */
+export const unfold = (one) => unfolded.add(one);
+
 const newPart = () => ({ ValidatorType: "UrlValidator", UrlPart: "PagePath", Operator: "Contains", ValueToCompare: "", ValuesToCompare: [], IsNegative: false, IsIgnoreCase: true });
 const newTrigger = () => ({ LogicalOperator: "And", TriggerParts: [newPart()] });
 
@@ -52,7 +57,7 @@ export function integrationForm(one, at, all, form) {
   if (one.ActionType !== "Ignore") body.push(...roomFields(one, form, set, text));
   body.push(h("h3", {}, "Triggers: one of them must match"), triggers(one, form, at));
   return h("li", { class: "integration" },
-    h("details", { open: all.length === 1 || one.isOpen === true },
+    h("details", { open: all.length === 1 || unfolded.has(one), ontoggle: (event) => (event.target.open ? unfolded.add(one) : unfolded.delete(one)) },
       h("summary", {}, name, " ", h("span", { class: "faint" }, [one.ActionType, one.ActionType === "Ignore" ? "" : one.EventId].filter(Boolean).join(" · "))),
       ...body,
       h("div", { class: "buttons" },
