@@ -100,9 +100,9 @@ pub(crate) fn start_log(settings: &LogSettings) -> Result<(), Failure> {
         .map_err(|error| format!("log.level: found {:?}, {error}", settings.level))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if settings.is_json {
-        log.json().init()
+        log.json().init();
     } else {
-        log.init()
+        log.init();
     }
     Ok(())
 }
