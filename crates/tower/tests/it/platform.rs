@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -11,8 +12,12 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsAcceptor;
 
 /// What the platform says.
 #[derive(Clone, Debug)]
@@ -46,15 +51,42 @@ impl Question {
 
 impl Platform {
     pub(crate) async fn open(says: Says) -> Self {
+        Self::open_on(says, None).await
+    }
+
+    /// Speaks TLS with a certificate that vouches for itself, which is given back.
+    pub(crate) async fn open_encrypted(says: Says) -> (Self, CertificateDer<'static>) {
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+        let certificate = made.cert.der().clone();
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key)
+            .unwrap();
+        (Self::open_on(says, Some(TlsAcceptor::from(Arc::new(config)))).await, certificate)
+    }
+
+    async fn open_on(says: Says, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (asked, questions) = mpsc::unbounded_channel();
         let (says, listening) = watch::channel(says);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (asked, listening) = (asked.clone(), listening.clone());
+                let (asked, listening, tls) = (asked.clone(), listening.clone(), tls.clone());
                 let service = service_fn(move |request| answer(request, asked.clone(), listening.clone()));
-                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                tokio::spawn(async move {
+                    // A connector that goes away, or does not trust us, ends its own connection.
+                    let _ = match tls {
+                        None => http1::Builder::new().serve_connection(TokioIo::new(stream), service).await,
+                        Some(tls) => {
+                            let Ok(stream) = tls.accept(stream).await else { return };
+                            http1::Builder::new().serve_connection(TokioIo::new(stream), service).await
+                        }
+                    };
+                });
             }
         });
         Self { address, says, questions }

@@ -141,6 +141,22 @@ async fn i8_requests_are_decided_while_the_platform_hangs() {
 }
 
 #[tokio::test]
+async fn platform_is_believed_only_when_somebody_trusted_vouches_for_it() {
+    let (platform, certificate) = Platform::open_encrypted(says(document(3, "/tickets"), "\"3\"")).await;
+    let url = format!("https://{}", platform.address);
+
+    let stranger = Connector::start(settings(url.clone())).unwrap();
+    let status = until(&stranger, |status| status.last_error.is_some()).await;
+    assert_eq!(status.running_version, None);
+    assert!(status.last_error.as_deref().unwrap().contains("certificate"), "{status:?}");
+
+    let mut trusting = settings(url);
+    trusting.platform_authorities = vec![certificate];
+    let connector = Connector::start(trusting).unwrap();
+    until(&connector, |status| status.running_version == Some(3)).await;
+}
+
+#[tokio::test]
 async fn task_ends_with_the_last_that_needs_it() {
     let mut platform = Platform::open(Says::Nothing).await;
     let connector = Connector::start(settings(platform.url())).unwrap();
