@@ -2,7 +2,7 @@
 //!
 //! 1. [`visit`]: what arrived. [`entrance`]: the room it names, as the directory knows it.
 //! 2. [`enter`]: the enqueue address. Without a ticket the visitor gets a place and a ticket; with one they keep it.
-//! 3. [`stand`]: where the ticket's holder stands; lets them in when it is their turn.
+//! 3. [`mod@stand`]: where the ticket's holder stands; lets them in when it is their turn.
 //! 4. The [`Answer`] to that is shown as the waiting page (`enter`) or told as JSON ([`status`]), or it is a redirect.
 //! 5. [`error`]: the site sent the visitor back. [`cancel`]: the visitor is done, and gives the place inside back.
 //!

@@ -27,7 +27,9 @@ pub(crate) fn unknown_room(shared: &Shared) -> Response<Body> {
         title: "There is no such waiting room",
         texts: vec![
             "The address does not lead to a waiting room, or the room has been closed for good.".to_owned(),
-            "Please go back to the site that you want to visit and start from there: if it has a line, it leads you to it.".to_owned(),
+            "Please go back to the site that you want to visit and start from there: if it has a line, it \
+             leads you to it."
+                .to_owned(),
         ],
         code: Some("unknown-room"),
         ..MessagePage::default()
@@ -39,7 +41,11 @@ pub(crate) fn unknown_room(shared: &Shared) -> Response<Body> {
 pub(crate) fn method_not_allowed(shared: &Shared) -> Response<Body> {
     let page = MessagePage {
         title: "Nothing can be sent here",
-        texts: vec!["This address can be opened, but takes no data. Please start from the site that you want to visit.".to_owned()],
+        texts: vec![
+            "This address can be opened, but takes no data. Please start from the site that you want to \
+             visit."
+                .to_owned(),
+        ],
         ..MessagePage::default()
     };
     reply::page_of(shared, StatusCode::METHOD_NOT_ALLOWED, &page)
@@ -50,7 +56,8 @@ pub(crate) fn address_too_long() -> MessagePage<'static> {
     MessagePage {
         title: "This address is too long",
         texts: vec![
-            "The page that you want to visit has a longer address than the waiting room takes. Please open the site's start page and go on from there.".to_owned(),
+            "The page that you want to visit has a longer address than the waiting room takes. Please open the \
+             site's start page and go on from there.".to_owned(),
         ],
         code: Some("address-too-long"),
         ..MessagePage::default()
@@ -64,7 +71,8 @@ pub(crate) fn cookies_needed(shared: &Shared, record: &RoomRecord, enqueue_url: 
         title: "Your browser did not keep your ticket",
         texts: vec![
             "Your place in line is kept in a cookie, which your browser refused or deleted.".to_owned(),
-            "Please allow cookies for this site, or use another browser or a window that is not private, and join the line.".to_owned(),
+            "Please allow cookies for this site, or use another browser or a window that is not private, and \
+             join the line.".to_owned(),
         ],
         link: Some(Link { url: enqueue_url, label: "Join the line" }),
         code: Some("no-cookie"),

@@ -63,6 +63,7 @@ fn unknown_room() -> Response<Body> {
     reply::problem(
         StatusCode::NOT_FOUND,
         "no such waiting room",
-        "The path names the waiting room and `c` the account, as in /api/v1/rooms/spring/ticket?c=acme; there is none of these names.",
+        "The path names the waiting room and `c` the account, as in /api/v1/rooms/spring/ticket?c=acme; there \
+         is none of these names.",
     )
 }
