@@ -20,8 +20,9 @@ pub const MESSAGE_BYTES_MAX: usize = 2_000;
 /// The form that this release writes, and the newest it reads.
 const FORM: u64 = 1;
 
-/// Time that a step credits at the most. A node steps every second while anybody waits, so more is never due.
-const CREDIT_MAX: Duration = Duration::from_secs(300);
+/// Time that a step credits at the most. A room in which nobody waits may be stepped rarely; its visitors become late all
+/// the same.
+const CREDIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How much faster than the outflow others are called for those who did not come: enough when seven of eight leave,
 /// and not so much that a crowd is called before it is seen whether it comes.

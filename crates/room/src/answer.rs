@@ -78,6 +78,8 @@ pub(crate) struct Answer {
 /// How soon to ask again where the line itself does not say.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
+const ABOUT_TO_BE_LET_IN: &str = "You are about to be let in.";
+
 /// How much earlier than told a visitor may ask, in percent of the span: those who came in one moment shall not ask
 /// in one moment for as long as they wait.
 const SPREAD_PERCENT: u64 = 20;
@@ -88,7 +90,7 @@ impl Answer {
         match stand {
             Stand::Waiting { ahead, expected_wait, ask_again_after } => {
                 let message = match (ahead, expected_wait) {
-                    (Some(0), _) => "You are about to be let in.".to_owned(),
+                    (Some(0), _) => ABOUT_TO_BE_LET_IN.to_owned(),
                     (_, Some(wait)) => format!("Your turn comes in {}.", words::wait(wait)),
                     (_, None) => "We cannot tell yet how long it will take.".to_owned(),
                 };
@@ -97,6 +99,12 @@ impl Answer {
                     ..Self::in_line(ticket, ahead, ask_again_after, message)
                 }
             }
+            // The place is free at just that moment: who comes earlier is held again, and later it is lost to the room.
+            Stand::Held { ask_again_after } => Self {
+                expected_wait_seconds: Some(whole_seconds(ask_again_after)),
+                ask_again_after_ms: millis(ask_again_after),
+                ..Self::in_line(ticket, Some(0), ask_again_after, ABOUT_TO_BE_LET_IN.to_owned())
+            },
             Stand::Paused { ahead, message, ask_again_after } => {
                 let message = if message.trim().is_empty() {
                     "Nobody is let in for the moment. You keep your place.".to_owned()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anteroom_protocol::ticket::Ticket;
 use anteroom_protocol::time::Timestamp;
-use anteroom_queue::snapshot::Standing;
+use anteroom_queue::snapshot::{ASK_AGAIN_PAUSED, Standing};
 use anteroom_queue::{Command, Outcome, SpentReason};
 use anteroom_store::rooms::RoomHandle;
 
@@ -15,6 +15,8 @@ use super::trouble::Trouble;
 pub(crate) enum Stand {
     /// In line.
     Waiting { ahead: Option<u64>, expected_wait: Option<Duration>, ask_again_after: Duration },
+    /// At the front: it is their turn, and a place is theirs after just this time.
+    Held { ask_again_after: Duration },
     /// In line, and the line was stopped with a message.
     Paused { ahead: u64, message: String, ask_again_after: Duration },
     /// Let in.
@@ -61,13 +63,13 @@ pub(crate) async fn stand(room: &RoomHandle, ticket: &Ticket) -> Result<Stand, T
                     let token_expires_at = at.saturating_add(snapshot.settings().token_validity());
                     return Ok(Stand::Admitted(Admission { token_expires_at }));
                 }
-                Outcome::Held { ask_again_after } => {
-                    let expected_wait = Some(ask_again_after);
-                    return Ok(Stand::Waiting { ahead: Some(0), expected_wait, ask_again_after });
+                Outcome::Held { ask_again_after } => return Ok(Stand::Held { ask_again_after }),
+                Outcome::Paused { message } => {
+                    return Ok(Stand::Paused { ahead: 0, message, ask_again_after: ASK_AGAIN_PAUSED });
                 }
                 Outcome::Spent(reason) => return Ok(Stand::Spent(reason)),
                 Outcome::Refused(refusal) => return Err(Trouble::Refused(refusal)),
-                // The room has just been paused or slowed down: the next snapshot says so.
+                // The state moved between the two looks: the next snapshot says how.
                 _ => {}
             },
         }
