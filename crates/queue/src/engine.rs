@@ -106,6 +106,8 @@ impl Step<'_> {
                 self.must_save = true;
             }
             Some(state) if state.settings != *settings => {
+                let before = state.settings.outflow_per_minute;
+                state.gate.change_outflow(state.now, before, settings.outflow_per_minute);
                 state.settings = settings.clone();
                 state.gate.narrow(settings.burst_places());
                 state.presence.close_mark(state.now, settings.late_window());

@@ -61,6 +61,15 @@ impl Gate {
         self.level = self.level.min(capacity(burst));
     }
 
+    /// The outflow was changed: what is spoken for is so many places, and they come sooner or later now. Without this
+    /// a crowd held at a slow gate would keep a fast one shut until the times it was told are over.
+    pub(crate) fn change_outflow(&mut self, now: Timestamp, before_per_minute: u32, per_minute: u32) {
+        let booked = self.booked_until.saturating_since(now).as_millis();
+        let booked = booked * u128::from(before_per_minute) / u128::from(per_minute.max(1));
+        let booked = Duration::from_millis(u64::try_from(booked).unwrap_or(u64::MAX)).min(ASK_AGAIN_MAX);
+        self.booked_until = now.saturating_add(booked);
+    }
+
     /// Admits one, if that may be.
     pub(crate) fn take(&mut self) -> bool {
         match self.level.checked_sub(SLIVERS_PER_PLACE) {
@@ -143,6 +152,22 @@ mod tests {
         assert!(
             gate.is_crowded(now, 60) && !gate.is_crowded(now.saturating_add(Duration::from_secs(26)), 60)
         );
+    }
+
+    #[test]
+    fn crowd_at_a_slow_gate_does_not_keep_a_fast_one_shut() {
+        let now = Timestamp::from_seconds(1_000);
+        let mut gate = Gate::new(1);
+        assert!(gate.take());
+        for _ in 0..20 {
+            gate.hold(now, 60);
+        }
+        assert!(gate.is_crowded(now, 60));
+        gate.change_outflow(now, 60, 600);
+        assert_eq!(gate.booked_until(), now.saturating_add(Duration::from_secs(2)));
+        assert!(!gate.is_crowded(now, 600));
+        gate.change_outflow(now, 600, 1);
+        assert_eq!(gate.booked_until(), now.saturating_add(ASK_AGAIN_MAX));
     }
 
     #[test]

@@ -231,6 +231,12 @@ async fn i3_every_ticket_keeps_its_place_when_the_room_is_killed() {
     let mut world = World::new().await;
     let (told, _count) = Counter::new();
     let visitors = join_all(&world.base, &world.key, &told).await;
+    // The line moves on for a while, so that there is something to lose.
+    world.operator.set_outflow(ROOM, 6_000).await;
+    while world.operator.waiting(ROOM).await > 140 {
+        tokio::task::yield_now().await;
+    }
+    world.operator.set_outflow(ROOM, OUTFLOW_OF_JOINING).await;
     let http = Http::new();
     let mut before: HashMap<u64, u64> = HashMap::new();
     for _ in 0..4 {
