@@ -40,11 +40,13 @@ pub(super) fn check(trace: &Trace) -> Verdict {
     let mut verdict = Verdict::new("I3 nobody loses their place");
     let mut holders: BTreeMap<QueueId, Holder> = BTreeMap::new();
     let mut worst_growth = 0;
+    let mut stepped_far_until = 0;
     for entry in &trace.entries {
         let now = entry.when.world.as_millis();
         match entry.fact {
             Fact::Joined { queue_id, place, .. } => {
-                holders.insert(queue_id, Holder::new(place, now));
+                let is_in_time = now >= stepped_far_until;
+                holders.insert(queue_id, Holder { is_in_time, ..Holder::new(place, now) });
             }
             Fact::Admitted { queue_id, .. } => {
                 if let Some(holder) = holders.get_mut(&queue_id) {
@@ -52,9 +54,11 @@ pub(super) fn check(trace: &Trace) -> Verdict {
                 }
             }
             // The room's time may stand still for half an hour before it makes anybody late; a larger step of its
-            // clock cannot be told from a longer standstill, and records have expired by then.
+            // clock cannot be told from a longer standstill, and records have expired by then. A process that has
+            // not heard of the step yet goes on by the old time for a moment.
             Fact::Stepped { by_ms } if by_ms >= FORGIVEN_STEP_MS => {
                 holders.values_mut().for_each(|holder| holder.is_in_time = false);
+                stepped_far_until = now + GRACE_MS;
             }
             Fact::CancelAsked { queue_id } => {
                 if let Some(holder) = holders.get_mut(&queue_id) {
@@ -134,7 +138,8 @@ impl Holder {
         self.is_finished |= matches!(told, Told::Used | Told::Late | Told::Cancelled | Told::OtherEpoch);
         match told {
             Told::OtherEpoch => Some("the room has only one epoch"),
-            Told::Used if !self.is_admitted => Some("it was never let in"),
+            // An answer that was lost on its way may have let them in; whoever asks again in time hears it again.
+            Told::Used if self.is_in_time && !self.is_admitted => Some("it was never let in"),
             Told::Cancelled if !self.is_cancelled => Some("nobody cancelled it"),
             Told::Late if self.is_in_time && !self.is_admitted => Some("it always asked in time"),
             _ => None,

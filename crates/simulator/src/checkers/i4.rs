@@ -12,6 +12,8 @@ use crate::trace::{Fact, Place, Trace};
 
 /// The store's clock may be set forward by less than this without making the room forget who cancelled.
 const FORGETTING_STEP_MS: u64 = 30 * 60_000;
+/// Every process has heard of a step of the store's clock by then.
+const HEARD_OF_WITHIN_MS: u64 = 15_000;
 
 #[derive(Clone, Copy)]
 struct Holder {
@@ -96,10 +98,16 @@ fn cancelled(trace: &Trace, verdict: &mut Verdict) {
     let losses = trace.losses();
     let mut cancelled: BTreeMap<QueueId, u64> = BTreeMap::new();
     let mut known = std::collections::BTreeSet::new();
+    let mut stepped_far_until = 0;
     for entry in &trace.entries {
         match entry.fact {
-            // What was kept of cancelled ids has expired with a step as large as this.
-            Fact::Stepped { by_ms } if by_ms >= FORGETTING_STEP_MS => cancelled.clear(),
+            // What was kept of cancelled ids has expired with a step as large as this, also what a process keeps
+            // that has not heard of the step yet.
+            Fact::Stepped { by_ms } if by_ms >= FORGETTING_STEP_MS => {
+                cancelled.clear();
+                stepped_far_until = entry.when.world.as_millis() + HEARD_OF_WITHIN_MS;
+            }
+            Fact::Cancelled { .. } if entry.when.world.as_millis() < stepped_far_until => {}
             Fact::Cancelled { queue_id } => {
                 cancelled.entry(queue_id).or_insert(entry.when.world.as_millis());
             }

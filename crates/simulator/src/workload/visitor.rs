@@ -117,8 +117,14 @@ impl Visitor {
             return self.join_again(tab, ask_again_after_ms.max(500));
         };
         match told {
-            Told::Waiting { .. } | Told::Paused { .. } | Told::Held | Told::TryAgain => {
-                let mut next = self.go_on(tab, ticket, ask_again_after_ms, now);
+            // Whoever is held is told when exactly a place is free.
+            Told::Held => self.go_on(tab, ticket, ask_again_after_ms, now),
+            Told::Waiting { .. } | Told::Paused { .. } | Told::TryAgain => {
+                // The room spreads what it tells by up to a fifth to the early side, the same for each question
+                // of a ticket.
+                let [.., share] = *ticket.queue_id.as_bytes();
+                let spread_ms = ask_again_after_ms - ask_again_after_ms * u64::from(share) / (5 * 255);
+                let mut next = self.go_on(tab, ticket, spread_ms, now);
                 if self.habit == Habit::TwoTabs && !self.has_second_tab {
                     self.has_second_tab = true;
                     next.push(Next { after_ms: random.between(0, 2_000), tab: 1, ask: Ask::Poll(ticket) });
@@ -141,23 +147,20 @@ impl Visitor {
 
     /// Asks again later, unless something else comes first.
     fn go_on(&mut self, tab: usize, ticket: Ticket, told_ms: u64, now: u64) -> Vec<Next> {
-        // The room spreads what it tells by up to a fifth to the early side, the same for each question of a ticket.
-        let [.., share] = *ticket.queue_id.as_bytes();
-        let spread = told_ms - told_ms * u64::from(share) / (5 * 255);
         let here_for = now - self.came_at;
         let poll = |after_ms| vec![Next { after_ms, tab, ask: Ask::Poll(ticket) }];
         match self.habit {
             Habit::Eager => poll(told_ms / 5 + 10),
-            Habit::Leaves { after_ms } if here_for + spread > after_ms => Vec::new(),
-            Habit::Sleeps { after_ms, for_ms } if !self.has_slept && here_for + spread > after_ms => {
+            Habit::Leaves { after_ms } if here_for + told_ms > after_ms => Vec::new(),
+            Habit::Sleeps { after_ms, for_ms } if !self.has_slept && here_for + told_ms > after_ms => {
                 self.has_slept = true;
                 poll(for_ms)
             }
-            Habit::Cancels { after_ms } if !self.has_cancelled && here_for + spread > after_ms => {
+            Habit::Cancels { after_ms } if !self.has_cancelled && here_for + told_ms > after_ms => {
                 self.has_cancelled = true;
                 vec![Next { after_ms: 10, tab, ask: Ask::Cancel(ticket) }]
             }
-            _ => poll(spread),
+            _ => poll(told_ms),
         }
     }
 
