@@ -21,6 +21,8 @@ const AT_ONCE: usize = 12;
 const OUTFLOW_OF_JOINING: u32 = 60;
 /// A snapshot is at most a second old, and what it saw of that second may be lost with the process.
 const PLACES_OF_A_SECOND: u64 = 1;
+/// How long the line still is when the kills begin.
+const LINE_LEFT: u64 = 140;
 /// While they are let in: all would take seconds, and several kills.
 const OUTFLOW_OF_ADMITTING: u32 = 1_800;
 /// As the room makes it: two seconds of outflow.
@@ -35,7 +37,7 @@ struct World {
     key: Key,
     base: String,
     room: Option<Program>,
-    platform: Program,
+    platform: Option<Program>,
     operator: Operator,
     kills: usize,
 }
@@ -43,11 +45,8 @@ struct World {
 impl World {
     async fn new() -> Self {
         let place = Place::new("");
-        let mut platform = Program::part("platform", &place.settings());
-        let platform_at = platform.wait_for("the console is at ");
-        let credentials = place.credentials();
-        let key = Key::new(credentials["secretKey"].as_str().unwrap().as_bytes());
-        let operator = Operator::new(&platform_at, &credentials);
+        let (platform, operator) = start_platform(&place);
+        let key = Key::new(place.credentials()["secretKey"].as_str().unwrap().as_bytes());
         operator
             .add_room(&json!({
                 "waitingRoomId": ROOM,
@@ -59,8 +58,20 @@ impl World {
         let mut room = Program::part("room", &place.settings());
         let base = room.wait_for(ROOM_IS_AT);
         let address = base.trim_start_matches("http://").to_owned();
-        place.set(&format!("[account]\ncustomer_id = \"acme\"\n[room]\nlisten = \"{address}\"\n"));
-        Self { place, key, base, room: Some(room), platform, operator, kills: 0 }
+        place.set(&format!("[account]\ncustomer_id = \"acme\"\n[room]\nlisten = \"{address}\"\n[platform]\nlisten = \"127.0.0.1:0\"\n"));
+        Self { place, key, base, room: Some(room), platform: Some(platform), operator, kills: 0 }
+    }
+
+    /// From here on nobody but the room's own process knows how the line stands.
+    fn stop_platform(&mut self) {
+        let platform = self.platform.take().expect("it is stopped once");
+        platform.terminate();
+        platform.ended();
+    }
+
+    fn start_platform(&mut self) {
+        let (platform, operator) = start_platform(&self.place);
+        (self.platform, self.operator) = (Some(platform), operator);
     }
 
     fn kill_and_restart(&mut self) {
@@ -78,6 +89,12 @@ impl World {
             tokio::task::block_in_place(|| self.kill_and_restart());
         }
     }
+}
+
+fn start_platform(place: &Place) -> (Program, Operator) {
+    let mut platform = Program::part("platform", &place.settings());
+    let platform_at = platform.wait_for("the console is at ");
+    (platform, Operator::new(&platform_at, &place.credentials()))
 }
 
 /// Somebody with a ticket.
@@ -199,6 +216,7 @@ impl Counter {
 #[tokio::test(flavor = "multi_thread")]
 async fn i4_no_place_is_given_twice_by_a_room_that_is_killed_while_visitors_join() {
     let mut world = World::new().await;
+    world.stop_platform();
     let (told, count) = Counter::new();
     let (base, key) = (world.base.clone(), world.key.clone());
     let joining = tokio::spawn(async move { join_all(&base, &key, &told).await });
@@ -233,11 +251,15 @@ async fn i3_every_ticket_keeps_its_place_when_the_room_is_killed() {
     let visitors = join_all(&world.base, &world.key, &told).await;
     // The line moves on for a while, so that there is something to lose.
     world.operator.set_outflow(ROOM, 6_000).await;
-    while world.operator.waiting(ROOM).await > 140 {
+    while world.operator.waiting(ROOM).await > LINE_LEFT {
         tokio::task::yield_now().await;
     }
     world.operator.set_outflow(ROOM, OUTFLOW_OF_JOINING).await;
+    world.stop_platform();
     let http = Http::new();
+    let last = visitors.iter().max_by_key(|visitor| visitor.ticket.tag).unwrap();
+    let (answer, _) = ask(&http, &world.base, last).await;
+    assert!(answer["peopleAhead"].as_u64().unwrap() <= LINE_LEFT, "the last in line is told {answer}");
     let mut before: HashMap<u64, u64> = HashMap::new();
     for _ in 0..4 {
         for visitor in visitors.iter().rev().step_by(12) {
@@ -254,6 +276,7 @@ async fn i3_every_ticket_keeps_its_place_when_the_room_is_killed() {
         }
         tokio::task::block_in_place(|| world.kill_and_restart());
     }
+    world.start_platform();
     world.operator.set_outflow(ROOM, 60_000).await;
     let (admitted, _count) = Counter::new();
     let admissions = admit_all(&world.base, &visitors, &admitted).await;
@@ -273,7 +296,7 @@ async fn i1_no_burst_follows_when_the_room_is_killed_while_it_admits() {
         tokio::task::yield_now().await;
     }
     world.operator.set_outflow(ROOM, OUTFLOW_OF_ADMITTING).await;
-    world.platform.terminate();
+    world.stop_platform();
 
     let (admitted, count) = Counter::new();
     let (base, waiting) = (world.base.clone(), visitors.clone());
