@@ -3,13 +3,17 @@
 //! It shows the machine's wall clock, run on by the steady clock: when the wall clock is set back, it goes on as
 //! before; when the wall clock is set forward (a wrong clock put right after the start, a machine that slept),
 //! it follows, because what it shows is also written into texts that other machines judge by their own clocks.
-//! What that step means for a room is the engine's business, which caps it. It never starts behind the newest
-//! moment that the store has seen.
+//! Only a large step is followed: a room tells it from time that passed by its size, and lets it bring no capacity
+//! (I1). A small one would pass for time. The clock never starts behind the newest moment that the store has seen.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anteroom_protocol::time::Timestamp;
+
+/// How far the wall clock must be ahead to be followed: more than the gap by which a room's node knows a step
+/// (`queue::node`), and little enough that no token is misjudged by it.
+const FOLLOWED_STEP_MIN: Duration = Duration::from_millis(2_500);
 
 /// A clock that never goes back.
 #[derive(Debug)]
@@ -22,7 +26,8 @@ pub(crate) struct Clock {
 impl Clock {
     /// The machine's clock, but not behind this moment.
     pub(crate) fn start(not_before: Timestamp) -> Self {
-        Self { steady: Some(Instant::now()), zero_at: AtomicU64::new(not_before.as_millis()) }
+        let zero_at = not_before.max(wall_clock());
+        Self { steady: Some(Instant::now()), zero_at: AtomicU64::new(zero_at.as_millis()) }
     }
 
     /// A clock that moves only when told to.
@@ -32,7 +37,7 @@ impl Clock {
 
     pub(crate) fn now(&self) -> Timestamp {
         match self.steady {
-            Some(steady) => self.read(steady.elapsed(), wall_clock()),
+            Some(steady) => self.follow(steady.elapsed(), wall_clock()),
             None => Timestamp::from_millis(self.zero_at.load(Ordering::Relaxed)),
         }
     }
@@ -46,6 +51,11 @@ impl Clock {
     /// How far this clock is ahead of the machine's.
     pub(crate) fn ahead(&self) -> Duration {
         self.now().saturating_since(wall_clock())
+    }
+
+    fn follow(&self, elapsed: Duration, wall: Timestamp) -> Timestamp {
+        let own = self.read(elapsed, Timestamp::EPOCH);
+        if wall.saturating_since(own) < FOLLOWED_STEP_MIN { own } else { self.read(elapsed, wall) }
     }
 
     fn read(&self, elapsed: Duration, at_least: Timestamp) -> Timestamp {
@@ -83,6 +93,13 @@ mod tests {
         assert_eq!(clock.read(Duration::from_secs(0), at(1_000)), at(1_000));
         assert_eq!(clock.read(Duration::from_secs(10), at(5_000)), at(5_000));
         assert_eq!(clock.read(Duration::from_secs(11), at(1_011)), at(5_001));
+    }
+
+    #[test]
+    fn small_step_of_the_wall_clock_is_not_followed() {
+        let clock = Clock::stopped(at(1_000));
+        assert_eq!(clock.follow(Duration::from_secs(10), at(1_012)), at(1_010));
+        assert_eq!(clock.follow(Duration::from_secs(10), at(1_013)), at(1_013));
     }
 
     #[test]
