@@ -1,5 +1,6 @@
 //! What can be typed, and what happens then.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
@@ -98,7 +99,9 @@ fn read(config: Option<&Path>) -> Result<Settings, Failure> {
 pub(crate) fn start_log(settings: &LogSettings) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&settings.level)
         .map_err(|error| format!("log.level: found {:?}, {error}", settings.level))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let is_terminal = std::io::stderr().is_terminal();
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_writer(std::io::stderr);
     if settings.is_json {
         log.json().init();
     } else {

@@ -4,5 +4,6 @@
 mod bad_input;
 mod crash;
 mod demo;
+mod guide;
 mod support;
 mod together;
