@@ -35,6 +35,12 @@ test("i8: gateway goes on deciding while the platform is dead, and starts from i
   await platform.ended();
   for (let round = 0; round < 20; round += 1) await assertDecides(gateway);
 
+  // Somebody is there again, and talks nonsense.
+  const nonsense = await startNonsense(t, platformUrl);
+  await until("it was asked and answered", () => nonsense.answers >= NONSENSE.length, { deadlineMs: 60_000 });
+  for (let round = 0; round < 20; round += 1) await assertDecides(gateway);
+  nonsense.end();
+
   // It starts anew while nobody answers, and decides the very first request by the copy it kept.
   first.signal("SIGTERM");
   assert.deepEqual(await first.ended(), { code: 0, signal: null }, first.log());
@@ -93,6 +99,33 @@ async function startSite(t) {
     server.close();
   });
   return `http://127.0.0.1:${server.address().port}`;
+}
+
+/** What a platform should never say: not JSON, no config, somebody else's, and one without what it needs. */
+const NONSENSE = [
+  "<html>it works</html>",
+  "{}",
+  JSON.stringify({ CustomerId: "other", Version: 99, Integrations: [] }),
+  JSON.stringify({ CustomerId: "main", Version: 99, Integrations: [{ ActionType: "Queue", Triggers: [{}] }] }),
+];
+
+/** Takes the platform's place and says all of it in turn. */
+async function startNonsense(t, platformUrl) {
+  let answers = 0;
+  const server = createServer((request, response) => {
+    response.setHeader("content-type", "application/json");
+    response.setHeader("etag", `"${answers}"`);
+    response.end(NONSENSE[answers % NONSENSE.length]);
+    answers += 1;
+  });
+  server.listen(Number(new URL(platformUrl).port), "127.0.0.1");
+  await once(server, "listening");
+  const end = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  t.after(end);
+  return { end, get answers() { return answers; } };
 }
 
 async function writeSettings(folder, upstream, { platformUrl = "", fallback = "let-pass" } = {}) {

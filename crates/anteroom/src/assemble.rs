@@ -111,7 +111,7 @@ impl Doors {
                 }
                 // Beside others it is left out; alone, nothing would be left.
                 None if parts.len() == 1 => return Err(StartError::NoUpstream.into()),
-                None => {}
+                None => tracing::info!("no gateway is started: gateway.upstream names no site"),
             }
         }
         Ok(doors)
