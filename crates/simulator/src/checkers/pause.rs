@@ -6,24 +6,8 @@ use crate::trace::{Fact, Trace};
 
 pub(super) fn check(trace: &Trace) -> Verdict {
     let mut verdict = Verdict::new("I1 nobody passes a pause");
-    // Certain pauses by the room's time: acknowledged, not yet asked to end, not perhaps undone by a loss.
-    let mut pauses: Vec<(u64, u64)> = Vec::new();
-    let mut paused_since = None;
-    for entry in &trace.entries {
-        let now = entry.when.room.as_millis();
-        let ends_at = match entry.fact {
-            Fact::Paused { .. } => {
-                paused_since.get_or_insert(now);
-                continue;
-            }
-            Fact::Resumed { earliest } => earliest.room.as_millis(),
-            Fact::Lost { since } => since.as_millis().min(now),
-            _ => continue,
-        };
-        if let Some(since) = paused_since.take().filter(|since| *since < ends_at) {
-            pauses.push((since, ends_at));
-        }
-    }
+    let pauses: Vec<(u64, u64)> =
+        (0..trace.entries.len()).filter_map(|position| certain(trace, position)).collect();
     let mut passed = 0;
     for admission in trace.admissions() {
         let at = admission.at.as_millis();
@@ -36,4 +20,27 @@ pub(super) fn check(trace: &Trace) -> Verdict {
     }
     verdict.figure("let in during a pause", shown(passed), "visitors");
     verdict
+}
+
+/// The pause that this fact began, by the room's time: from its acknowledgement until somebody asked the room to go on,
+/// or a loss of writes may have undone it.
+fn certain(trace: &Trace, position: usize) -> Option<(u64, u64)> {
+    let (entry, later) = trace.entries.get(position..)?.split_first()?;
+    let Fact::Paused { .. } = entry.fact else {
+        return None;
+    };
+    let resumed = later.iter().find_map(|entry| match entry.fact {
+        Fact::Resumed { earliest } => Some(earliest.room.as_millis()),
+        _ => None,
+    });
+    let lost = later.iter().find_map(|entry| match entry.fact {
+        Fact::Lost { since } => {
+            let ago = entry.when.world.saturating_since(since);
+            Some(entry.when.room.saturating_sub(ago).as_millis())
+        }
+        _ => None,
+    });
+    let until = [resumed, lost].into_iter().flatten().min()?;
+    let since = entry.when.room.as_millis();
+    (since < until).then_some((since, until))
 }
