@@ -56,6 +56,11 @@ impl Gate {
         Duration::from_millis(self.unused_ms)
     }
 
+    /// How much of these slivers would find the bucket full.
+    pub(crate) const fn overflow(&self, slivers: u64, burst: u32) -> u64 {
+        self.level.saturating_add(slivers).saturating_sub(capacity(burst))
+    }
+
     /// The burst was changed.
     pub(crate) fn narrow(&mut self, burst: u32) {
         self.level = self.level.min(capacity(burst));
@@ -89,6 +94,11 @@ impl Gate {
         let behind_others = self.booked_until.saturating_add(span(SLIVERS_PER_PLACE));
         self.booked_until = next_free.max(behind_others).min(now.saturating_add(ASK_AGAIN_MAX));
         self.booked_until.saturating_since(now).clamp(ASK_AGAIN_MIN, ASK_AGAIN_MAX)
+    }
+
+    /// Whether somebody who asked now would be let in, and nobody else is expected for the place.
+    pub(crate) fn is_open(&self, now: Timestamp) -> bool {
+        self.level >= SLIVERS_PER_PLACE && !self.is_booked(now)
     }
 
     /// Whether somebody who was held is still to come back.

@@ -5,8 +5,8 @@
 //!   process stays first; across processes a window is the resolution of I2. It widens by itself while saves are
 //!   refused and narrows again afterwards.
 //! * An outcome is handed out only once whatever it rests on is saved. When it is not known whether a save happened,
-//!   the store is looked at: if it holds just what was to be saved, it did. If not, the batch is carried out again: an admission is found and repeated, a place that was given stays empty and counts as a visitor
-//!   who did not come.
+//!   the store is looked at: if it holds just what was to be saved, it did. If not, the batch is carried out again: an
+//!   admission is found and repeated, a place that was given stays empty and counts as a visitor who did not come.
 //! * While anybody waits, the node steps every half second also without commands, so that time is counted and others
 //!   are called for those who do not come. Whoever steps second finds nothing to do.
 //! * A state older than the one remembered means that the store lost its newest writes: the newer figures are put

@@ -7,10 +7,10 @@
 //!
 //! Somebody of a counted bucket who comes after all was replaced already: that admission is owed, and calling waits
 //! until it is made good. What the front has called is thus always the capacity so far, and those who did not come,
-//! less those who came late.
+//! less those who came late. What the gate has lost because nobody stood there is nobody's debt any more.
 //!
-//! All spans here are of *running* time, which stands still while somebody who asks might not be let in: neither a
-//! pause nor a crash nor a crowd at the gate makes anybody late or missing. Marks over ranges of tags remember until when a place that was called may still be claimed.
+//! Marks over ranges of tags remember until when a place that was called may still be claimed. They measure *open* time,
+//! in which whoever asked would have been let in: neither a pause nor a crash nor a crowd at the gate makes anybody late.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -27,10 +27,10 @@ const BUCKET: Duration = Duration::from_secs(1);
 /// Buckets kept: those of [`COME_WITHIN`], the open one, and one that is due.
 const BUCKETS_MAX: usize = 10;
 /// A late window is measured in about so many steps; a visitor may come later by one of them.
-const MARKS_PER_WINDOW: u32 = 32;
-const MARK_MIN: Duration = Duration::from_secs(5);
-/// Marks kept. Reached only when the room stands still for long while a burst of visitors trickles in.
-const MARKS_MAX: usize = 48;
+const MARKS_PER_WINDOW: u32 = 16;
+const MARK_MIN: Duration = Duration::from_secs(2);
+/// Marks kept: a window's worth of steps of open time, as many of real time, and those at the ends.
+const MARKS_MAX: usize = 2 * MARKS_PER_WINDOW as usize + 4;
 /// How long the room may stand still without anybody becoming late by it. Ids that were admitted are kept for so
 /// much longer than the late window, because a place that can be claimed must not be claimed twice (I4).
 pub(crate) const STANDSTILL_FORGIVEN: Duration = Duration::from_secs(30 * 60);
@@ -42,6 +42,8 @@ const BALANCE_PLACES_MAX: i64 = 1_000_000_000;
 pub(crate) struct Presence {
     /// Running time of the room, in milliseconds.
     run_ms: u64,
+    /// The part of it in which nobody was held, in milliseconds.
+    open_ms: u64,
     /// The newest tag that was called, as far as it was noted.
     called: u64,
     /// The newest tag of those that were counted.
@@ -68,17 +70,17 @@ struct Bucket {
 /// Tags that were called within one step of the late window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
-    opened_run_ms: u64,
+    opened_open_ms: u64,
     opened_at: Timestamp,
     through: u64,
-    /// How long after its opening the mark is late, in running milliseconds. As set when it was opened.
+    /// How long after its opening the mark is late, in milliseconds of open time. As set when it was opened.
     late_after_ms: u64,
 }
 
 impl Mark {
-    fn new(run_ms: u64, now: Timestamp, through: u64, late_window: Duration) -> Self {
+    fn new(open_ms: u64, now: Timestamp, through: u64, late_window: Duration) -> Self {
         let late_after_ms = millis(late_window.saturating_add(step(late_window)));
-        Self { opened_run_ms: run_ms, opened_at: now, through, late_after_ms }
+        Self { opened_open_ms: open_ms, opened_at: now, through, late_after_ms }
     }
 
     /// The moment at which it is late even when the room stood still.
@@ -88,8 +90,8 @@ impl Mark {
             .saturating_add(STANDSTILL_FORGIVEN)
     }
 
-    fn is_late(&self, run_ms: u64, now: Timestamp) -> bool {
-        run_ms.saturating_sub(self.opened_run_ms) > self.late_after_ms || now > self.late_at()
+    fn is_late(&self, open_ms: u64, now: Timestamp) -> bool {
+        open_ms.saturating_sub(self.opened_open_ms) > self.late_after_ms || now > self.late_at()
     }
 }
 
@@ -98,6 +100,7 @@ impl Presence {
     pub(crate) const fn new() -> Self {
         Self {
             run_ms: 0,
+            open_ms: 0,
             called: 0,
             counted: 0,
             buckets: VecDeque::new(),
@@ -109,7 +112,10 @@ impl Presence {
     }
 
     /// The room ran for this long.
-    pub(crate) fn run(&mut self, span_ms: u64) {
+    pub(crate) fn run(&mut self, span_ms: u64, is_open: bool) {
+        if is_open {
+            self.open_ms = self.open_ms.saturating_add(span_ms);
+        }
         self.run_ms = self.run_ms.saturating_add(span_ms);
         while let Some(due) = self.buckets.front().copied().filter(|bucket| self.is_due(bucket)) {
             self.buckets.pop_front();
@@ -134,22 +140,25 @@ impl Presence {
         }
         let is_full = self.marks.len() >= MARKS_MAX;
         let mark_ms = millis(step(late_window));
+        // While open time stands still, the bound in real time is measured in steps too.
+        let standstill_ms = millis(late_window.saturating_add(STANDSTILL_FORGIVEN) / MARKS_PER_WINDOW);
+        let open_ms = self.open_ms;
         match self.marks.back_mut() {
             Some(open)
                 if is_full
-                    || (run_ms.saturating_sub(open.opened_run_ms) < mark_ms
-                        && millis(now.saturating_since(open.opened_at)) < mark_ms) =>
+                    || (open_ms.saturating_sub(open.opened_open_ms) < mark_ms
+                        && millis(now.saturating_since(open.opened_at)) < standstill_ms) =>
             {
                 open.through = through;
             }
-            _ => self.marks.push_back(Mark::new(run_ms, now, through, late_window)),
+            _ => self.marks.push_back(Mark::new(open_ms, now, through, late_window)),
         }
     }
 
     /// The late window was changed: what is called from now on is measured by the new one.
     pub(crate) fn close_mark(&mut self, now: Timestamp, late_window: Duration) {
         if !self.marks.is_empty() && self.marks.len() < MARKS_MAX {
-            self.marks.push_back(Mark::new(self.run_ms, now, self.called, late_window));
+            self.marks.push_back(Mark::new(self.open_ms, now, self.called, late_window));
         }
     }
 
@@ -172,6 +181,12 @@ impl Presence {
         let paid = owed.min(slivers);
         self.add_to_balance(i64::try_from(paid).unwrap_or(i64::MAX));
         slivers - paid
+    }
+
+    /// So much capacity was lost: as much of what is owed is forgiven.
+    pub(crate) fn forgive(&mut self, slivers: u64) {
+        let owed = u64::try_from(-self.balance.min(0)).unwrap_or(0);
+        self.add_to_balance(i64::try_from(owed.min(slivers)).unwrap_or(i64::MAX));
     }
 
     /// How many slivers' worth of others are to be called for those who did not come.
@@ -205,7 +220,7 @@ impl Presence {
 
     /// From when on a called tag is surely late.
     pub(crate) fn late_at(&self, tag: u64, now: Timestamp, late_window: Duration) -> Timestamp {
-        let unmarked = || Mark::new(self.run_ms, now, tag, late_window).late_at();
+        let unmarked = || Mark::new(self.open_ms, now, tag, late_window).late_at();
         self.marks.iter().find(|mark| tag <= mark.through).map_or_else(unmarked, Mark::late_at)
     }
 
@@ -243,7 +258,7 @@ impl Presence {
     }
 
     fn retire_marks(&mut self, now: Timestamp) {
-        while let Some(mark) = self.marks.front().filter(|mark| mark.is_late(self.run_ms, now)) {
+        while let Some(mark) = self.marks.front().filter(|mark| mark.is_late(self.open_ms, now)) {
             self.late = self.late.max(mark.through);
             self.marks.pop_front();
         }
@@ -285,7 +300,7 @@ mod tests {
             presence.note_admitted(tag);
         }
         assert_eq!((presence.expected(), presence.to_replace()), (3, 0));
-        presence.run(9_001);
+        presence.run(9_001, true);
         assert_eq!((presence.expected(), presence.to_replace()), (0, 3 * SLIVERS_PER_PLACE));
         presence.replaced(3 * SLIVERS_PER_PLACE);
         presence.note_admitted(8);
@@ -294,14 +309,15 @@ mod tests {
     }
 
     #[test]
-    fn place_is_late_after_the_window_and_a_step_of_running_time() {
+    fn place_is_late_after_the_window_and_a_step_of_open_time() {
         let mut presence = Presence::new();
         presence.note_called(5, at(0), WINDOW);
-        presence.run(330_000);
-        presence.note_called(6, at(330), WINDOW);
+        presence.run(340_000, true);
+        presence.run(1_000_000, false);
+        presence.note_called(6, at(1_340), WINDOW);
         assert!(!presence.is_late(5));
-        presence.run(1);
-        presence.note_called(6, at(331), WINDOW);
+        presence.run(1, true);
+        presence.note_called(6, at(1_341), WINDOW);
         assert!(presence.is_late(5) && !presence.is_late(6));
     }
 
@@ -309,10 +325,11 @@ mod tests {
     fn standstill_makes_nobody_late_until_it_is_too_long_to_forgive() {
         let mut presence = Presence::new();
         presence.note_called(5, at(0), WINDOW);
-        presence.note_called(5, at(330 + 1_800), WINDOW);
+        let late_at = presence.late_at(5, at(0), WINDOW);
+        assert!(late_at >= at(340 + 1_800));
+        presence.note_called(5, late_at, WINDOW);
         assert!(!presence.is_late(5));
-        assert_eq!(presence.late_at(5, at(0), WINDOW), at(330 + 1_800));
-        presence.note_called(5, at(330 + 1_801), WINDOW);
+        presence.note_called(5, late_at.saturating_add(Duration::from_millis(1)), WINDOW);
         assert!(presence.is_late(5));
     }
 
@@ -320,19 +337,33 @@ mod tests {
     fn longer_window_does_not_reach_back() {
         let mut presence = Presence::new();
         presence.note_called(5, at(0), WINDOW);
+        let late_at = presence.late_at(5, at(0), WINDOW);
         presence.close_mark(at(1), WINDOW * 10);
         presence.note_called(6, at(1), WINDOW * 10);
-        assert_eq!(presence.late_at(5, at(2), WINDOW), at(330 + 1_800));
-        presence.run(330_001);
-        presence.note_called(6, at(332), WINDOW * 10);
+        assert_eq!(presence.late_at(5, at(2), WINDOW), late_at);
+        presence.run(340_001, true);
+        presence.note_called(6, at(342), WINDOW * 10);
         assert!(presence.is_late(5) && !presence.is_late(6));
+    }
+
+    #[test]
+    fn crowd_of_hours_makes_nobody_late_who_was_just_called() {
+        for open_each in [u64::MAX, 2, 50] {
+            let mut presence = Presence::new();
+            for second in 1..20_000 {
+                presence.run(1_000, second % open_each == 1);
+                presence.note_called(second, at(second), WINDOW);
+                assert!(presence.is_sound());
+                assert!(!presence.is_late(second.saturating_sub(320).max(1)), "{second} s, open each {open_each}");
+            }
+        }
     }
 
     #[test]
     fn memory_stays_bounded_whatever_the_pace() {
         let mut presence = Presence::new();
         for step in 0..10_000 {
-            presence.run(step % 3_000);
+            presence.run(step % 3_000, step % 3 == 0);
             presence.note_called(step, at(step * 7), Duration::from_secs(30));
             assert!(presence.is_sound());
         }

@@ -101,10 +101,10 @@ impl RoomState {
             let span_ms = u64::try_from(span.as_millis()).unwrap_or(0);
             let slivers = u64::from(self.settings.outflow_per_minute) * span_ms;
             let burst = self.settings.burst_places();
-            // Whoever asks while others are held may be held too, and so is neither late nor missing.
-            if !self.gate.is_booked(now) {
-                self.presence.run(span_ms);
-            }
+            // Whoever asks while others are held may be held too, and does not become late by it.
+            self.presence.run(span_ms, self.gate.is_open(now));
+            // What the gate could not use is lost for good, and nobody owes it any more.
+            self.presence.forgive(self.gate.overflow(slivers, burst));
             let unused = self.gate.pass_time(span_ms, slivers, burst, self.line.waiting() > 0);
             let free = self.presence.after_debt(slivers);
             // Those who stand at the gate were called by this capacity already, and the gate could not use it then.
