@@ -35,6 +35,7 @@ export function newIntegration(account) {
     ExtendCookieValidity: true,
     RedirectLogic: "AllowTParameter",
     ForcedTargetUrl: "",
+    IsNormalizationEnabled: true,
     Triggers: [newTrigger()],
   };
 }
@@ -55,7 +56,10 @@ export function integrationForm(one, at, all, form) {
   });
   const body = [h("div", { class: "pair" }, field("Name", nameInput), field("What it does", action))];
   if (one.ActionType !== "Ignore") body.push(...roomFields(one, form, set, text));
-  body.push(h("h3", {}, "Triggers: one of them must match"), triggers(one, form, at));
+  body.push(
+    h("h3", {}, "Triggers: one of them must match"),
+    tick("Other spellings of an address are the same: //a, /b/../a, %61", one.IsNormalizationEnabled, set("IsNormalizationEnabled")),
+    triggers(one, form, at));
   return h("li", { class: "integration" },
     h("details", { open: all.length === 1 || unfolded.has(one), ontoggle: (event) => (event.target.open ? unfolded.add(one) : unfolded.delete(one)) },
       h("summary", {}, name, " ", h("span", { class: "faint" }, [one.ActionType, one.ActionType === "Ignore" ? "" : one.EventId].filter(Boolean).join(" · "))),

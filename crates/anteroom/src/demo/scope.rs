@@ -8,20 +8,23 @@ pub(super) const ROOM: &str = "evening";
 /// What visitors read.
 pub(super) const ROOM_NAME: &str = "Tickets for the evening";
 
-/// The actions of a new demo. The first that matches decides, so the exception comes first.
+/// The actions of a new demo. The first that matches decides, so the exception comes first. It is for just that one page,
+/// and addresses are normalised: else `/tickets/info/../seats` would pass for an exception.
 pub(super) fn integrations(queue_domain: &str) -> Vec<Value> {
     vec![
         json!({
             "Name": "Prices are open to all",
             "ActionType": "Ignore",
-            "Triggers": [path_contains("/tickets/info")],
+            "IsNormalizationEnabled": true,
+            "Triggers": [path("Equals", "/tickets/info")],
         }),
         json!({
             "Name": "Leave after paying",
             "ActionType": "Cancel",
             "EventId": ROOM,
             "QueueDomain": queue_domain,
-            "Triggers": [path_contains("/checkout/done")],
+            "IsNormalizationEnabled": true,
+            "Triggers": [path("Contains", "/checkout/done")],
         }),
         json!({
             "Name": "Queue for tickets",
@@ -33,7 +36,8 @@ pub(super) fn integrations(queue_domain: &str) -> Vec<Value> {
             "ExtendCookieValidity": true,
             "RedirectLogic": "AllowTParameter",
             "ForcedTargetUrl": "",
-            "Triggers": [path_contains("/tickets")],
+            "IsNormalizationEnabled": true,
+            "Triggers": [path("Contains", "/tickets")],
         }),
     ]
 }
@@ -51,13 +55,13 @@ pub(super) fn point_to(integrations: &mut [Value], queue_domain: &str) -> bool {
     has_moved
 }
 
-fn path_contains(text: &str) -> Value {
+fn path(operator: &str, text: &str) -> Value {
     json!({
         "LogicalOperator": "And",
         "TriggerParts": [{
             "ValidatorType": "UrlValidator",
             "UrlPart": "PagePath",
-            "Operator": "Contains",
+            "Operator": operator,
             "ValueToCompare": text,
             "ValuesToCompare": [],
             "IsNegative": false,
