@@ -354,7 +354,10 @@ mod tests {
                 presence.run(1_000, second % open_each == 1);
                 presence.note_called(second, at(second), WINDOW);
                 assert!(presence.is_sound());
-                assert!(!presence.is_late(second.saturating_sub(320).max(1)), "{second} s, open each {open_each}");
+                assert!(
+                    !presence.is_late(second.saturating_sub(320).max(1)),
+                    "{second} s, open each {open_each}"
+                );
             }
         }
     }

@@ -12,6 +12,9 @@ pub(crate) const SLIVERS_PER_PLACE: u64 = 60_000;
 pub const OUTFLOW_PER_MINUTE_MAX: u32 = 600_000;
 /// The most places a burst can hold: one minute of the highest outflow.
 pub const BURST_MAX: u32 = OUTFLOW_PER_MINUTE_MAX;
+/// The least default burst. While one place waits for a visitor who is on the way, the next one can already come free;
+/// with a burst of one, small rooms were seen to stay a third below their outflow.
+pub const BURST_DEFAULT_MIN: u32 = 2;
 /// Bounds of the late window. A claimed id is kept for at least this long, so the upper one bounds the store.
 pub const LATE_WINDOW_SECONDS: std::ops::RangeInclusive<u32> = 30..=3_600;
 /// Bounds of how long one admission may be answered again with the same queue token.
@@ -34,8 +37,9 @@ pub const RE_ENTRY_LIMIT_MAX: u32 = 10;
 pub struct Settings {
     /// The most visitors the room may redirect per minute, 1 to [`OUTFLOW_PER_MINUTE_MAX`].
     pub outflow_per_minute: u32,
-    /// How many may be redirected at once beyond the even flow, in places. Default: two seconds of outflow, at
-    /// least 1.
+    /// How many may be redirected at once beyond the even flow, in places, 1 to [`BURST_MAX`]. Default: two seconds of
+    /// outflow, at least [`BURST_DEFAULT_MIN`]. With 1, every moment that a free place waits for its visitor is lost to
+    /// the outflow for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst: Option<u32>,
     /// How long a visitor who was called and did not come may still enter. Default 300 seconds.
@@ -105,9 +109,10 @@ impl Settings {
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
-    /// The burst in places: as set, or two seconds of outflow, at least one.
+    /// The burst in places: as set, or two seconds of outflow, at least [`BURST_DEFAULT_MIN`].
     pub fn burst_places(&self) -> u32 {
-        self.burst.unwrap_or_else(|| self.outflow_per_minute.div_ceil(30)).max(1)
+        let by_default = || self.outflow_per_minute.div_ceil(30).max(BURST_DEFAULT_MIN);
+        self.burst.unwrap_or_else(by_default).max(1)
     }
 
     /// How long a visitor who was called and did not come may still enter.
@@ -143,8 +148,9 @@ mod tests {
     }
 
     #[test]
-    fn burst_is_two_seconds_of_outflow_and_at_least_one() {
-        assert_eq!(Settings::with_outflow(1).burst_places(), 1);
+    fn burst_is_two_seconds_of_outflow_and_at_least_two() {
+        assert_eq!(Settings::with_outflow(1).burst_places(), 2);
+        assert_eq!(Settings::with_outflow(600).burst_places(), 20);
         assert_eq!(Settings::with_outflow(60).burst_places(), 2);
         assert_eq!(Settings { burst: Some(7), ..Settings::with_outflow(60) }.burst_places(), 7);
     }

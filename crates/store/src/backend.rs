@@ -1,6 +1,7 @@
 //! The contract between what is kept and whatever keeps it.
 //!
-//! 1. A *document* is bytes under a key, with a version that only grows, also across a removal.
+//! 1. A *document* is bytes under a key, with a version that only grows, also across a removal and across a loss of the
+//!    newest writes.
 //! 2. A save lists writes, each with the version it expects ("absent" is one). All happen or none; a refusal
 //!    brings the current documents along.
 //! 3. The keys of one save share their first segment (a room, an account), so that a cluster can keep them
@@ -116,6 +117,18 @@ impl fmt::Debug for Key {
 /// Which writing of a document this is. Later ones are larger; nothing else is promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u64);
+
+impl Version {
+    /// The version that follows this one in a store whose clock shows `now`.
+    ///
+    /// It rests on the clock, so that a store which lost its newest writes (a backup put back, a failover) does not use
+    /// their versions again: a process that remembers one would take what it finds under it for its own, and write
+    /// over it. Up to a thousand saves a millisecond leave it in step with the clock.
+    pub(crate) fn following(self, now: Timestamp) -> Self {
+        const PER_MILLISECOND: u64 = 1 << 10;
+        Self(self.0.saturating_add(1).max(now.as_millis().saturating_mul(PER_MILLISECOND)))
+    }
+}
 
 /// Bytes that are kept, and the version they have.
 #[derive(Clone, PartialEq, Eq)]

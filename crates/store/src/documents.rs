@@ -56,8 +56,8 @@ impl Documents {
             let current = writes.iter().map(|write| self.get(&write.key)).collect();
             return Ok(Saved::Refused { current, now });
         }
-        self.newest += 1;
-        let version = Version(self.newest);
+        let version = Version(self.newest).following(now);
+        self.newest = version.0;
         for Write { key, bytes, expires_at, .. } in writes {
             let document = Document { version, bytes: bytes.clone() };
             self.kept.insert(key.clone(), Kept { document, expires_at: *expires_at });

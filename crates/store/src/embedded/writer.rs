@@ -196,7 +196,7 @@ fn write_all(connection: &mut Connection, clock: &Clock, group: &[Save]) -> rusq
     let mut newest = before;
     let mut verdicts = Vec::with_capacity(group.len());
     for save in group {
-        let next = Version(newest.0 + 1);
+        let next = newest.following(now);
         let verdict = judge(&transaction, &save.writes, next, now)?;
         if let Verdict::Done(version) = verdict {
             newest = version;
