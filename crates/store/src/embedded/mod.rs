@@ -186,7 +186,6 @@ impl Drop for Inner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::Version;
 
     async fn put(store: &Embedded, name: &str, bytes: usize) -> Result<Saved, BackendError> {
         let write =
