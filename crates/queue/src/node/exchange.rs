@@ -46,12 +46,12 @@ pub struct Write {
 /// What the node wants from the store. At most one is under way at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreRequest {
-    /// Answer with [`Node::handle_loaded`] or [`Node::handle_failed`].
+    /// Answer with [`Node::handle_loaded`](super::Node::handle_loaded) or [`Node::handle_failed`](super::Node::handle_failed).
     Load {
         /// What to load.
         documents: Vec<Document>,
     },
-    /// All or nothing. Answer with [`Node::handle_saved`], [`Node::handle_conflict`] or [`Node::handle_failed`].
+    /// All or nothing. Answer with [`Node::handle_saved`](super::Node::handle_saved), [`Node::handle_conflict`](super::Node::handle_conflict) or [`Node::handle_failed`](super::Node::handle_failed).
     Save {
         /// What to write, each with the version it expects.
         writes: Vec<Write>,
