@@ -8,6 +8,7 @@
 
 mod cookies;
 pub mod decision;
+pub mod explain;
 pub mod normalize;
 pub mod policy;
 pub mod refresh;
