@@ -71,7 +71,7 @@ pub enum Outcome {
     /// The visitor is let in: answer 302 to the same address without the queue token, with
     /// [`NO_CACHE_HEADERS`], so that the token does not stay in the address bar, in histories and in referrers.
     StripToken {
-        /// The address without the queue token.
+        /// The address without the queue token, as visible ASCII alone.
         location: String,
     },
 }

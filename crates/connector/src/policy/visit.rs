@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use anteroom_protocol::encode::{decode_ajax_page_url, enc};
+use anteroom_protocol::encode::{decode_ajax_page_url, enc, visible_ascii};
 use anteroom_protocol::redirect::find_token;
 use anteroom_protocol::time::Timestamp;
 
@@ -89,7 +89,7 @@ impl<'a> Visit<'a> {
     pub(super) fn let_in(&self, token: Option<&CarriedToken<'_>>) -> Outcome {
         match token {
             Some(token) if token.is_in_url && self.method == "GET" && !self.is_ajax() => {
-                Outcome::StripToken { location: self.url.to_owned() }
+                Outcome::StripToken { location: visible_ascii(self.url).into_owned() }
             }
             _ => Outcome::Pass,
         }

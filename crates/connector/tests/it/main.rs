@@ -5,6 +5,7 @@
 #[path = "../../../protocol/tests/it/cases.rs"]
 mod cases;
 mod cost;
+mod fuzz;
 mod invariants;
 mod refresh;
 mod rules;
