@@ -1,0 +1,135 @@
+//! One line of input: a request, and what the connector at its site knows.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use anteroom_protocol::secret::Secret;
+use anteroom_protocol::time::Timestamp;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// A request to decide. Fields that are not known are left aside, so that a line may carry notes.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Case<'l> {
+    /// What tells this line from others; handed back as it is.
+    #[serde(default)]
+    pub(super) id: Value,
+    /// The time of the request, in Unix seconds.
+    #[serde(deserialize_with = "moment")]
+    pub(super) now: Timestamp,
+    pub(super) customer_id: String,
+    pub(super) secret_key: Secret,
+    /// As published. A text is taken for the document's text.
+    #[serde(borrow)]
+    pub(super) integration_config: &'l RawValue,
+    pub(super) request: Request,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Request {
+    #[serde(default = "get")]
+    pub(super) method: String,
+    /// The absolute address as the browser sees it, with any queue token.
+    pub(super) url: String,
+    #[serde(default)]
+    pub(super) headers: HeaderPairs,
+    #[serde(default, deserialize_with = "address")]
+    pub(super) client_ip: Option<IpAddr>,
+    #[serde(default)]
+    pub(super) body: Option<String>,
+}
+
+/// What is left of a line that is no good case.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct IdAlone {
+    pub(super) id: Value,
+}
+
+/// Names and values, in the order in which they stand there. A name with a list of values stands for several headers.
+#[derive(Default)]
+pub(super) struct HeaderPairs(pub(super) Vec<(String, String)>);
+
+/// Reads a line, or says what is wrong with it and where.
+pub(super) fn read(line: &[u8]) -> Result<Case<'_>, String> {
+    let text = std::str::from_utf8(line).map_err(|error| format!("the line is not UTF-8: {error}"))?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    let case: Case<'_> = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        if path == "." { inner.to_string() } else { format!("{path}: {inner}") }
+    })?;
+    json.end().map_err(|error| error.to_string())?;
+    if case.request.url.is_empty() {
+        return Err(
+            "request.url: found an empty text, expected the absolute address of the request".to_owned()
+        );
+    }
+    Ok(case)
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let seconds = f64::deserialize(deserializer)?;
+    let since_epoch = Duration::try_from_secs_f64(seconds)
+        .map_err(|_| D::Error::custom(format!("found {seconds}, expected Unix seconds")))?;
+    Ok(Timestamp::EPOCH.saturating_add(since_epoch))
+}
+
+/// An empty text, like none, says that the address is not known.
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IpAddr>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?.unwrap_or_default();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let expected = "an address such as 203.0.113.7, or an empty text when it is not known";
+    text.parse().map(Some).map_err(|_| D::Error::custom(format!("found {text:?}, expected {expected}")))
+}
+
+impl<'de> Deserialize<'de> for HeaderPairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = HeaderPairs;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of header names and values")
+            }
+
+            fn visit_unit<E>(self) -> Result<HeaderPairs, E> {
+                Ok(HeaderPairs::default())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<HeaderPairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some((name, values)) = map.next_entry::<String, OneOrSeveral>()? {
+                    match values {
+                        OneOrSeveral::One(value) => pairs.push((name, value)),
+                        OneOrSeveral::Several(values) => {
+                            pairs.extend(values.into_iter().map(|value| (name.clone(), value)));
+                        }
+                    }
+                }
+                Ok(HeaderPairs(pairs))
+            }
+        }
+
+        deserializer.deserialize_any(Pairs)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a text, or a list of texts")]
+enum OneOrSeveral {
+    One(String),
+    Several(Vec<String>),
+}

@@ -1,0 +1,83 @@
+//! Decides requests line by line: JSON in, JSON out, in order. Whoever checks their integration config, or another
+//! connector against this one, needs no Rust for it.
+
+use std::borrow::Cow;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+
+use anteroom_connector::view::RequestView;
+use serde::Serialize;
+
+use super::answer::{Answer, BadLine};
+use super::case::{self, Case, IdAlone};
+use super::lines::{self, LINE_BYTES_MAX, Line};
+use super::policies::Policies;
+use super::reason;
+use crate::failure::Failure;
+
+/// Answers every line until there is no more, or nobody listens.
+pub(super) fn run(input: impl Read, output: impl Write) -> Result<(), Failure> {
+    match answer_all(input, output) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        answered => Ok(answered?),
+    }
+}
+
+fn answer_all(input: impl Read, output: impl Write) -> io::Result<()> {
+    let mut input = BufReader::with_capacity(1 << 16, input);
+    let mut output = BufWriter::with_capacity(1 << 16, output);
+    let mut policies = Policies::default();
+    let mut buffer = Vec::new();
+    loop {
+        match lines::next(&mut input, &mut buffer, LINE_BYTES_MAX)? {
+            Line::End => return output.flush(),
+            Line::TooLong => {
+                let error = format!("the line is longer than {LINE_BYTES_MAX} bytes");
+                write(&mut output, &BadLine { id: serde_json::Value::Null, error })?;
+            }
+            Line::Whole => answer(&buffer, &mut policies, &mut output)?,
+        }
+        // Somebody may wait for this answer before they ask the next question.
+        if input.buffer().is_empty() {
+            output.flush()?;
+        }
+    }
+}
+
+fn answer(line: &[u8], policies: &mut Policies, output: &mut impl Write) -> io::Result<()> {
+    let case = match case::read(line) {
+        Ok(case) => case,
+        Err(error) => {
+            let IdAlone { id } = serde_json::from_slice(line).unwrap_or_default();
+            return write(output, &BadLine { id, error });
+        }
+    };
+    match document(&case).and_then(|document| policies.get(&document, &case.customer_id, &case.secret_key)) {
+        Err(error) => write(output, &Answer::undecided(case.id, error)),
+        Ok(ready) => {
+            let view = RequestView {
+                method: &case.request.method,
+                url: &case.request.url,
+                headers: &case.request.headers.0,
+                client_ip: case.request.client_ip,
+                body: case.request.body.as_deref(),
+            };
+            let decision = ready.policy.decide(&view, case.now);
+            let reason = reason::sentence(&decision, &ready.config, &view);
+            write(output, &Answer::of(case.id, &decision, reason, case.now))
+        }
+    }
+}
+
+/// The config's text: as it stands on the line, or what the text there holds.
+fn document<'c>(case: &Case<'c>) -> Result<Cow<'c, str>, String> {
+    let raw = case.integration_config.get();
+    if raw.starts_with('"') {
+        return serde_json::from_str(raw).map(Cow::Owned).map_err(|error| error.to_string());
+    }
+    Ok(raw.into())
+}
+
+fn write(output: &mut impl Write, answer: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *output, answer)?;
+    output.write_all(b"\n")
+}
