@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use anteroom_connector::decision::{Outcome, Reason};
+use anteroom_connector::features::Features;
 use anteroom_connector::normalize::normalize;
 use anteroom_connector::policy::Policy;
 use anteroom_connector::settings::{Fallback, Settings};
@@ -236,6 +237,7 @@ fn settings() -> Settings {
         room_base: None,
         platform_suffix: None,
         fallback: Fallback::LetPass,
+        features: Features::default(),
     }
 }
 

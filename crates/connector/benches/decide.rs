@@ -12,6 +12,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use anteroom_connector::decision::Reason;
+use anteroom_connector::features::Features;
 use anteroom_connector::policy::Policy;
 use anteroom_connector::settings::{Fallback, Settings};
 use anteroom_connector::view::RequestView;
@@ -106,6 +107,7 @@ fn policy() -> Policy {
         room_base: None,
         platform_suffix: None,
         fallback: Fallback::LetPass,
+        features: Features::default(),
     };
     Policy::compile(&integration::parse(CONFIG.as_bytes()).unwrap(), &settings).unwrap()
 }

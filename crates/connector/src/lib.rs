@@ -5,10 +5,15 @@
 //!
 //! A host needs four modules. [`refresh`] keeps the config current and gives out a [`policy`] whenever a
 //! newer one comes into force; the policy looks at a request through a [`view`] and answers with a [`decision`].
+//! Where a decision rests on what a waiting room says at that moment, the policy gives out a question first: see
+//! [`ask`]. What is off unless a host turns it on stands in [`features`].
 
+pub mod ask;
 mod cookies;
 pub mod decision;
+pub mod enqueue_token;
 pub mod explain;
+pub mod features;
 pub mod normalize;
 pub mod policy;
 pub mod refresh;

@@ -167,9 +167,12 @@ impl<'t> RawQueueToken<'t> {
             .unwrap_or([self.text, ""])
     }
 
-    fn is_signed_with(&self, key: &Key) -> bool {
+    /// Whether it has one MAC, which is that of this key, and is no longer than a queue token may be. Says nothing
+    /// about room, time and address.
+    pub fn is_signed_with(&self, key: &Key) -> bool {
         let [before, after] = self.signed_parts();
-        self.hash_segments == 1
+        self.text.len() <= QUEUE_TOKEN_BYTES_MAX
+            && self.hash_segments == 1
             && self.hash.is_some_and(|hash| key.verifies_hex(&[before.as_bytes(), after.as_bytes()], hash))
     }
 }

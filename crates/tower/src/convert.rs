@@ -99,7 +99,7 @@ fn act_on(decision: Decision, now: Timestamp) -> Verdict {
         .iter()
         .filter_map(|cookie| HeaderValue::try_from(cookie.to_header_value(now)).ok())
         .collect();
-    let additions = Additions { cookies, is_undecided: false };
+    let additions = Additions { cookies, is_undecided: decision.has_failed };
     let response = match decision.outcome {
         Outcome::Pass => return Verdict::Forward(additions),
         Outcome::Redirect { location } | Outcome::StripToken { location } => {

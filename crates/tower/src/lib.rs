@@ -2,7 +2,7 @@
 //! protected addresses pass through the waiting room first.
 //!
 //! ```no_run
-//! use anteroom_tower::{Connector, ConnectorSettings, Fallback, Secret, Settings, TrustedProxies};
+//! use anteroom_tower::{Connector, ConnectorSettings, Fallback, Features, Secret, Settings, TrustedProxies};
 //! # use anteroom_tower::StartError;
 //!
 //! # async fn start<S>(site: S) -> Result<(), StartError> {
@@ -13,6 +13,7 @@
 //!         room_base: None,
 //!         platform_suffix: None,
 //!         fallback: Fallback::LetPass,
+//!         features: Features::default(),
 //!     },
 //!     name: "shop-1".into(),
 //!     api_key: Secret::new("the account's api key".into()),
@@ -47,6 +48,8 @@ mod settings;
 mod status;
 mod viewpoint;
 
+pub use anteroom_connector::enqueue_token::{EnqueueTokens, SignedEnqueueTokens};
+pub use anteroom_connector::features::{Diagnostics, DirectPass, Features, Generation, OnFailure};
 pub use anteroom_connector::refresh::Source;
 pub use anteroom_connector::settings::{Fallback, Settings};
 pub use anteroom_protocol::forwarded::TrustedProxies;

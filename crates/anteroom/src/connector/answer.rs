@@ -1,7 +1,7 @@
 //! One line of output.
 
 use anteroom_connector::decision::{Decision, Outcome};
-use anteroom_connector::set_cookie::{COOKIE_AGE_MAX, SetCookie};
+use anteroom_connector::set_cookie::SetCookie;
 use anteroom_protocol::encode::percent_decode;
 use anteroom_protocol::time::Timestamp;
 use serde::Serialize;
@@ -104,7 +104,7 @@ impl<'d> CookieAnswer<'d> {
             name: &cookie.name,
             value: cookie.value.as_deref().unwrap_or_default(),
             domain: cookie.domain.as_deref(),
-            expires: cookie.value.as_ref().map_or(0, |_| now.saturating_add(COOKIE_AGE_MAX).as_seconds()),
+            expires: cookie.expires_at(now).as_seconds(),
             http_only: cookie.is_http_only,
             secure: cookie.is_secure,
         }

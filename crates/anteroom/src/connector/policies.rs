@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use anteroom_connector::features::Features;
 use anteroom_connector::policy::Policy;
 use anteroom_connector::settings::{Fallback, Settings};
 use anteroom_protocol::integration::{self, IntegrationConfig};
@@ -60,6 +61,7 @@ pub(super) fn make_ready(
         room_base: None,
         platform_suffix: None,
         fallback: Fallback::LetPass,
+        features: Features::default(),
     };
     match Policy::compile(&config, &settings) {
         Ok(policy) => Ok(Ready { config, policy }),

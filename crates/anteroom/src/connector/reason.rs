@@ -29,11 +29,7 @@ pub(super) fn sentence(decision: &Decision, config: &IntegrationConfig, view: &R
 
 /// The kind of an action, as a config writes it.
 pub(super) const fn kind_text(kind: ActionKind) -> &'static str {
-    match kind {
-        ActionKind::Queue => "Queue",
-        ActionKind::Cancel => "Cancel",
-        ActionKind::Ignore => "Ignore",
-    }
+    kind.as_str()
 }
 
 /// The same of a config's action.

@@ -28,6 +28,13 @@ pub(crate) use self::values::Values;
 #[derive(Debug)]
 pub(crate) struct Sources(Vec<SourceNeedles>);
 
+impl Sources {
+    /// Whether the request's body is looked at.
+    pub(crate) fn has_body(&self) -> bool {
+        self.0.iter().any(|needles| needles.source == Source::Body)
+    }
+}
+
 #[derive(Debug)]
 struct SourceNeedles {
     source: Source,

@@ -103,6 +103,29 @@ impl RoomAddress {
         url
     }
 
+    /// Where a connector asks whether a queue id may be used once more (9.1). Ours: the official one is not public.
+    pub fn verify_url(
+        &self,
+        customer: &str,
+        event: &str,
+        queue_id: &str,
+        usage_limit: Option<u64>,
+    ) -> String {
+        let mut url = self.begin("api/verify/", "");
+        let _ = write!(url, "{}/{}/{}", enc(customer), enc(event), enc(queue_id));
+        if let Some(limit) = usage_limit {
+            let _ = write!(url, "?limit={limit}");
+        }
+        url
+    }
+
+    /// Where a connector asks whether a visitor may pass without queueing (9.2). Ours: the official one is not public.
+    pub fn direct_pass_url(&self, customer: &str, event: &str) -> String {
+        let mut url = self.begin("api/directpass/", "");
+        let _ = write!(url, "{}/{}", enc(customer), enc(event));
+        url
+    }
+
     fn begin(&self, path: &str, target: &str) -> String {
         const REST_LEN: usize = 320;
         let mut url = String::with_capacity(self.0.len() + path.len() + 2 * target.len() + REST_LEN);

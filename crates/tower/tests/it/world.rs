@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use anteroom_tower::{
-    ClientAddress, Connector, ConnectorBody, ConnectorSettings, ConnectorStatus, Fallback, Secret, Settings,
+    ClientAddress, Connector, ConnectorBody, ConnectorSettings, ConnectorStatus, Fallback, Features, Secret, Settings,
     TrustedProxies,
 };
 use bytes::Bytes;
@@ -28,6 +28,7 @@ pub(crate) fn settings(platform_url: String) -> ConnectorSettings {
             room_base: None,
             platform_suffix: None,
             fallback: Fallback::LetPass,
+            features: Features::default(),
         },
         name: "shop-1".to_owned(),
         api_key: Secret::new("the api key".to_owned()),
