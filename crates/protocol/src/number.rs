@@ -25,8 +25,23 @@ pub(crate) fn parse_int(text: &str) -> Option<i64> {
 
 /// An unsigned number of decimal digits and nothing else.
 pub(crate) fn parse_digits(text: &str) -> Option<u64> {
-    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
+    let append = |number: u64, byte: u8| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 { number.checked_mul(10)?.checked_add(digit.into()) } else { None }
+    };
+    if text.is_empty() { None } else { text.bytes().try_fold(0, append) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_alone_make_a_number() {
+        assert_eq!(parse_digits("0001700000000"), Some(1_700_000_000));
+        assert_eq!(parse_digits("18446744073709551615"), Some(u64::MAX));
+        for text in ["", "-1", "+1", " 1", "1 ", "0x1", "18446744073709551616", "99999999999999999999999", "\u{661}"] {
+            assert_eq!(parse_digits(text), None, "{text}");
+        }
     }
-    text.parse().ok()
 }
