@@ -40,7 +40,7 @@ use crate::decision::{ActionKind, Decision, Reason};
 use crate::features::Features;
 use crate::set_cookie::SetCookie;
 use crate::settings::Settings;
-use crate::triggers::{Sources, SourcesBuilder, Triggers, Values};
+use crate::triggers::{Triggers, TriggersBuilder, Values};
 use crate::view::RequestView;
 
 /// An integration config made ready to decide requests. Never changes.
@@ -84,9 +84,9 @@ use crate::view::RequestView;
 pub struct Policy {
     version: u64,
     warnings: Vec<String>,
-    sources: Sources,
+    triggers: Triggers,
     /// In the order in which they are tried.
-    actions: Vec<(Triggers, CompiledAction)>,
+    actions: Vec<CompiledAction>,
     common: Common,
 }
 
@@ -136,13 +136,13 @@ impl Policy {
             .iter()
             .map(String::as_str)
         }));
-        let mut sources = SourcesBuilder::default();
+        let mut triggers = TriggersBuilder::default();
         let mut actions = Vec::with_capacity(config.integrations.len());
         for integration in &config.integrations {
-            let triggers = Triggers::compile(&integration.triggers, integration.is_normalized, &mut sources);
-            actions.push((triggers, CompiledAction::compile(integration, &need_queue_id, settings)));
+            triggers.add(&integration.triggers, integration.is_normalized);
+            actions.push(CompiledAction::compile(integration, &need_queue_id, settings));
         }
-        let sources = sources.build().map_err(|error| {
+        let triggers = triggers.build().map_err(|error| {
             CompileError(vec![Problem::new(
                 "Integrations",
                 error.to_string(),
@@ -152,7 +152,7 @@ impl Policy {
         Ok(Self {
             version: config.version,
             warnings: warnings(config, settings),
-            sources,
+            triggers,
             actions,
             common: Common {
                 key: Key::from_secret(&settings.secret_key),
@@ -234,9 +234,8 @@ impl Policy {
     /// The first action with a trigger that matches. `url` is the address without queue tokens.
     fn matched(&self, view: &RequestView<'_>, url: &str) -> Option<&CompiledAction> {
         let normalized = OnceCell::new();
-        let values = Values::new(&self.sources, *view, url, &normalized);
-        let found = self.actions.iter().find(|(triggers, _)| triggers.match_request(&values));
-        found.map(|(_, action)| action)
+        let values = Values::new(&self.triggers, *view, url, &normalized);
+        self.triggers.first_match(&values).map(|action| &self.actions[action])
     }
 
     /// Writes the accepted cookie of a room anew as of now, also one of a fixed validity, for a host that wants a visit
@@ -249,7 +248,7 @@ impl Policy {
         view: &RequestView<'_>,
         now: Timestamp,
     ) -> Option<SetCookie> {
-        let (action, room) = self.actions.iter().find_map(|(_, action)| match action {
+        let (action, room) = self.actions.iter().find_map(|action| match action {
             CompiledAction::Queue(action) => {
                 let room = action.rooms.as_slice().iter().find(|room| &*room.event_id == event_id);
                 room.map(|room| (action, room))
@@ -267,7 +266,7 @@ impl Policy {
 
     /// Whether any trigger looks at the request's body. If none does, a host need not read it.
     pub fn reads_body(&self) -> bool {
-        self.sources.has_body()
+        self.triggers.has_body()
     }
 
     /// The version of the integration config.

@@ -23,6 +23,8 @@ use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use memchr::memchr;
+
 use crate::client_ip;
 use crate::id::QueueId;
 use crate::mac::{Key, is_hex_mac};
@@ -107,8 +109,8 @@ pub enum CookieAge {
 /// A genuine accepted cookie of the room that was asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AcceptedCookie<'v> {
-    /// The visitor's queue id, if the cookie tells it; has the form of a UUID.
-    pub queue_id: Option<&'v str>,
+    /// The visitor's queue id, if the cookie tells it.
+    pub queue_id: Option<QueueId>,
     /// How many minutes it counts from when it was issued, whatever is configured.
     pub fixed_validity_minutes: Option<u32>,
     /// Why the visitor was let in.
@@ -183,6 +185,32 @@ impl<'v> AcceptedCookie<'v> {
             return Err(AcceptedCookieError::NotFound);
         }
         let fields = Fields::read(value).ok_or(AcceptedCookieError::HashMismatch)?;
+        Self::of_fields(&fields, key, room, age, client_ip)
+    }
+
+    /// The same for a value as browsers send what connectors set: with each `&` and `=` percent-encoded, nothing else
+    /// encoded, and the values in their usual order. Nothing when it is written in another way; then it must be decoded
+    /// first. What this accepts, [`open`](Self::open) accepts once it is decoded; the rest of it is a matter of speed.
+    ///
+    /// # Errors
+    /// Why the cookie does not count.
+    pub fn open_encoded(
+        value: &'v str,
+        key: &Key,
+        room: CookieRoom<'_>,
+        age: CookieAge,
+        client_ip: Option<IpAddr>,
+    ) -> Option<Result<Self, AcceptedCookieError<'v>>> {
+        Some(Self::of_fields(&Fields::read_encoded(value)?, key, room, age, client_ip))
+    }
+
+    fn of_fields(
+        fields: &Fields<'v>,
+        key: &Key,
+        room: CookieRoom<'_>,
+        age: CookieAge,
+        client_ip: Option<IpAddr>,
+    ) -> Result<Self, AcceptedCookieError<'v>> {
         let cookie = fields.check(room).ok_or(AcceptedCookieError::HashMismatch)?;
         if !fields.is_signed_with(key, room) {
             return Err(AcceptedCookieError::HashMismatch);
@@ -249,12 +277,33 @@ impl<'v> Fields<'v> {
         Some(fields)
     }
 
-    /// The strict form. The MAC is not looked at.
+    /// The values of a cookie that is written as connectors do and encoded for the wire, without decoding it: no value
+    /// in the strict form holds a character that is encoded. Nothing for every other form.
+    fn read_encoded(value: &'v str) -> Option<Self> {
+        if value.len() > ACCEPTED_COOKIE_BYTES_MAX {
+            return None;
+        }
+        let mut rest = value;
+        let fields = Self {
+            event_id: take_encoded(&mut rest, "EventId%3D"),
+            queue_id: take_encoded(&mut rest, "%26QueueId%3D"),
+            fixed_validity_minutes: take_encoded(&mut rest, "%26FixedValidityMins%3D"),
+            redirect_type: take_encoded(&mut rest, "%26RedirectType%3D"),
+            issue_time: take_encoded(&mut rest, "%26IssueTime%3D"),
+            hip: take_encoded(&mut rest, "%26Hip%3D"),
+            hash: take_encoded(&mut rest, "%26Hash%3D"),
+        };
+        // Decoded, the room's id would end at one of these. The strict form of the others has no room for them.
+        let is_whole = fields.event_id.is_some_and(|event_id| !event_id.contains(['&', '=']));
+        (rest.is_empty() && is_whole).then_some(fields)
+    }
+
+    /// The strict form, except that of the hash, which is compared later.
     fn check(&self, room: CookieRoom<'_>) -> Option<AcceptedCookie<'v>> {
         self.event_id.filter(|event_id| event_id.eq_ignore_ascii_case(room.event_id))?;
         let queue_id = match self.queue_id {
             None | Some("" | NO_QUEUE_ID) => None,
-            Some(queue_id) => Some(queue_id).filter(|queue_id| QueueId::is_shape_of(queue_id)).map(Some)?,
+            Some(queue_id) => Some(QueueId::parse(queue_id)?),
         };
         if room.is_queue_id_needed && queue_id.is_none() {
             return None;
@@ -268,7 +317,6 @@ impl<'v> Fields<'v> {
         };
         let redirect_type_text = self.redirect_type?;
         let issue_time = self.issue_time.filter(|digits| matches!(digits.len(), 10 | 11))?;
-        self.hash.filter(|hash| is_hex_mac(hash))?;
         Some(AcceptedCookie {
             queue_id,
             fixed_validity_minutes,
@@ -283,6 +331,7 @@ impl<'v> Fields<'v> {
     }
 
     fn is_signed_with(&self, key: &Key, room: CookieRoom<'_>) -> bool {
+        // It is compared as a text of lower-case hex digits, so what is none is refused here.
         let Some(hash) = self.hash else { return false };
         let event_id = self.event_id.unwrap_or_default();
         let is_mac_with =
@@ -301,6 +350,16 @@ impl<'v> Fields<'v> {
             self.hip.unwrap_or_default(),
         ]
     }
+}
+
+/// The value that follows this name at the beginning of the text, up to the next encoded character. Inlined, because a
+/// name that is known where it is compared makes two instructions of a call.
+#[inline(always)]
+fn take_encoded<'v>(rest: &mut &'v str, name: &str) -> Option<&'v str> {
+    let behind = rest.strip_prefix(name)?;
+    let (text, behind) = behind.split_at(memchr(b'%', behind.as_bytes()).unwrap_or(behind.len()));
+    *rest = behind;
+    Some(text)
 }
 
 fn has_capitals(event_id: &str) -> bool {

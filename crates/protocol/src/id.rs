@@ -159,8 +159,9 @@ impl FromStr for QueueId {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        Self::parse(text)
-            .ok_or_else(|| IdError::new("queue id", "a UUID such as 7d3f0c52-8a4e-4c0e-9e55-1f2b3c4d5e6f", text))
+        Self::parse(text).ok_or_else(|| {
+            IdError::new("queue id", "a UUID such as 7d3f0c52-8a4e-4c0e-9e55-1f2b3c4d5e6f", text)
+        })
     }
 }
 

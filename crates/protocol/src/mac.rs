@@ -71,9 +71,12 @@ impl Key {
         for part in parts {
             text.push(part);
         }
-        let mut hash = Blocks::after_key(self.outer);
-        hash.push(&text.finish());
-        Mac(hash.finish())
+        // The second hash is always of one block: the first hash and its padding.
+        let mut block = OUTER_PADDING;
+        block[..MAC_LEN].copy_from_slice(&text.finish());
+        let mut state = self.outer;
+        compress256(&mut state, &[block]);
+        Mac(to_bytes(state))
     }
 
     /// Whether this is the MAC of the parts. Takes the same time wherever the two differ.
@@ -127,12 +130,19 @@ impl fmt::Debug for Mac {
 type State = [u32; 8];
 
 /// Where SHA-256 begins (FIPS 180-4, section 5.3.3).
-const INITIAL_STATE: State = [
-    0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
-];
+const INITIAL_STATE: State =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
 /// Length of what SHA-256 takes in at a time, in bytes.
 const BLOCK_LEN: usize = 64;
+
+/// What follows a hash of 32 bytes behind one block of key: one bit, zeros, and the length, which is 768 bits.
+const OUTER_PADDING: [u8; BLOCK_LEN] = {
+    let mut block = [0; BLOCK_LEN];
+    block[MAC_LEN] = 0x80;
+    block[BLOCK_LEN - 2] = 3;
+    block
+};
 
 /// A text on its way into SHA-256, behind one block of key, in room for two blocks.
 struct Blocks {
@@ -179,12 +189,16 @@ impl Blocks {
         let end = (self.filled + 1 + LENGTH_LEN).next_multiple_of(BLOCK_LEN);
         self.bytes[end - LENGTH_LEN..end].copy_from_slice(&bits.to_be_bytes());
         compress256(&mut self.state, self.bytes[..end].as_chunks().0);
-        let mut hash = [0; MAC_LEN];
-        for (four, word) in hash.as_chunks_mut().0.iter_mut().zip(self.state) {
-            *four = word.to_be_bytes();
-        }
-        hash
+        to_bytes(self.state)
     }
+}
+
+fn to_bytes(state: State) -> [u8; MAC_LEN] {
+    let mut bytes = [0; MAC_LEN];
+    for (four, word) in bytes.as_chunks_mut().0.iter_mut().zip(state) {
+        *four = word.to_be_bytes();
+    }
+    bytes
 }
 
 /// A MAC as 64 lower-case hex digits, without an allocation.

@@ -40,7 +40,9 @@ mod tests {
     fn digits_alone_make_a_number() {
         assert_eq!(parse_digits("0001700000000"), Some(1_700_000_000));
         assert_eq!(parse_digits("18446744073709551615"), Some(u64::MAX));
-        for text in ["", "-1", "+1", " 1", "1 ", "0x1", "18446744073709551616", "99999999999999999999999", "\u{661}"] {
+        for text in
+            ["", "-1", "+1", " 1", "1 ", "0x1", "18446744073709551616", "99999999999999999999999", "\u{661}"]
+        {
             assert_eq!(parse_digits(text), None, "{text}");
         }
     }

@@ -77,13 +77,31 @@ pub(super) fn of_room(room: &Room, age: CookieAge, visit: &Visit<'_>) -> Held<He
 }
 
 fn open(value: &str, room: &Room, age: CookieAge, visit: &Visit<'_>) -> Held<HeldCookie> {
+    let key = &visit.common.key;
+    match AcceptedCookie::open_encoded(value, key, room.for_cookie(), age, visit.client_ip) {
+        Some(opened) => held(&opened),
+        None => open_decoded(value, room, age, visit),
+    }
+}
+
+/// Not inlined, because few cookies are written so, and the others should not pay for the buffer.
+#[inline(never)]
+fn open_decoded(value: &str, room: &Room, age: CookieAge, visit: &Visit<'_>) -> Held<HeldCookie> {
     let mut buffer = [0; ACCEPTED_COOKIE_BYTES_MAX];
-    let Some(value) = cookies::decode_accepted(&mut buffer, value) else { return Held::Refused };
-    match AcceptedCookie::open(value, &visit.common.key, room.for_cookie(), age, visit.client_ip) {
-        Ok(cookie) => Held::Good(HeldCookie::of(&cookie)),
+    match cookies::decode_accepted(&mut buffer, value) {
+        Some(value) => {
+            held(&AcceptedCookie::open(value, &visit.common.key, room.for_cookie(), age, visit.client_ip))
+        }
+        None => Held::Refused,
+    }
+}
+
+fn held(opened: &Result<AcceptedCookie<'_>, AcceptedCookieError<'_>>) -> Held<HeldCookie> {
+    match opened {
+        Ok(cookie) => Held::Good(HeldCookie::of(cookie)),
         Err(AcceptedCookieError::NotFound) => Held::Nothing,
         Err(AcceptedCookieError::HashMismatch | AcceptedCookieError::Expired) => Held::Refused,
-        Err(AcceptedCookieError::IpMismatch(cookie)) => Held::OtherAddress(HeldCookie::of(&cookie)),
+        Err(AcceptedCookieError::IpMismatch(cookie)) => Held::OtherAddress(HeldCookie::of(cookie)),
     }
 }
 
@@ -103,7 +121,7 @@ pub(super) fn removals(rooms: &Rooms, visit: &Visit<'_>) -> Vec<SetCookie> {
 impl HeldCookie {
     fn of(cookie: &AcceptedCookie<'_>) -> Self {
         Self {
-            queue_id: cookie.queue_id.and_then(|queue_id| queue_id.parse().ok()),
+            queue_id: cookie.queue_id,
             fixed_validity_minutes: cookie.fixed_validity_minutes,
             redirect_type: cookie.redirect_type,
             hashed_ip: cookie.hashed_ip.and_then(HexMac::parse),

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 use crate::encode::percent_decode_strictly;
 
 /// The query parameter that carries the queue token.
@@ -36,7 +38,8 @@ pub fn find_token(url: &str) -> Option<Cow<'_, str>> {
 pub fn strip_token(url: &str) -> Cow<'_, str> {
     let (before, query, fragment) = split(url);
     let Some(query) = query else { return Cow::Borrowed(url) };
-    if !query.split('&').any(is_token) {
+    // Most addresses have no room for the name.
+    if query.len() < TOKEN_PARAMETER.len() || !query.split('&').any(is_token) {
         return Cow::Borrowed(url);
     }
     let mut stripped = String::with_capacity(url.len());
@@ -73,9 +76,9 @@ pub fn with_token(target: &str, token: &str) -> String {
 
 /// What stands before the `?`, between it and the `#`, and from the `#` on.
 fn split(url: &str) -> (&str, Option<&str>, &str) {
-    let (rest, fragment) = url.split_at(url.find('#').unwrap_or(url.len()));
-    match rest.split_once('?') {
-        Some((before, query)) => (before, Some(query), fragment),
+    let (rest, fragment) = url.split_at(memchr(b'#', url.as_bytes()).unwrap_or(url.len()));
+    match memchr(b'?', rest.as_bytes()) {
+        Some(at) => (&rest[..at], Some(&rest[at + 1..]), fragment),
         None => (rest, None, fragment),
     }
 }
