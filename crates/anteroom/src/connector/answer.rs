@@ -1,13 +1,12 @@
 //! One line of output.
 
-use anteroom_connector::decision::{Decision, Outcome};
+use anteroom_connector::decision::{ActionKind, Decision, Outcome, Reason};
 use anteroom_connector::set_cookie::SetCookie;
 use anteroom_protocol::encode::percent_decode;
+use anteroom_protocol::queue_token::RedirectType;
 use anteroom_protocol::time::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-
-use super::reason::kind_text;
 
 /// What is to become of a request.
 #[derive(Serialize)]
@@ -20,7 +19,7 @@ pub(super) struct Answer<'d> {
     action_name: Option<&'d str>,
     event_id: Option<&'d str>,
     queue_id: Option<String>,
-    redirect_type: Option<&'static str>,
+    redirect_type: Option<String>,
     is_ajax: bool,
     set_cookies: Vec<CookieAnswer<'d>>,
     /// What is wrong with the integration config or the account; the request passes then.
@@ -55,11 +54,11 @@ impl<'d> Answer<'d> {
             id,
             outcome,
             location,
-            action_type: decision.action.map(kind_text),
+            action_type: decision.action.map(ActionKind::as_str),
             action_name: decision.action_name.as_deref(),
             event_id: decision.event_id.as_deref(),
             queue_id: decision.queue_id.map(|queue_id| queue_id.to_string()),
-            redirect_type: decision.redirect_type.map(|redirect_type| redirect_type.as_str()),
+            redirect_type: decision.redirect_type.map(|kind| redirect_type_text(kind, decision.reason)),
             is_ajax: decision.is_ajax,
             set_cookies: decision.set_cookies.iter().map(|cookie| CookieAnswer::of(cookie, now)).collect(),
             error: None,
@@ -83,6 +82,14 @@ impl<'d> Answer<'d> {
             error: Some(error),
             reason: "The integration config cannot be followed, so the request passes undecided.".to_owned(),
         }
+    }
+}
+
+/// As it came: accepted cookies write it in small letters, queue tokens as the wire protocol spells it.
+fn redirect_type_text(kind: RedirectType, reason: Reason) -> String {
+    match reason {
+        Reason::CookieAccepted | Reason::Cancelled => kind.as_str().to_ascii_lowercase(),
+        _ => kind.as_str().to_owned(),
     }
 }
 

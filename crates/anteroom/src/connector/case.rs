@@ -27,6 +27,40 @@ pub(super) struct Case<'l> {
     #[serde(borrow)]
     pub(super) integration_config: &'l RawValue,
     pub(super) request: Request,
+    /// What the site's provider of enqueue tokens gives this visitor, if it has one.
+    #[serde(default)]
+    pub(super) enqueue_token: Option<String>,
+    /// What the waiting room says where a queue id is to be verified; left out, it does not answer.
+    #[serde(default)]
+    pub(super) verify_action_allowed: Option<bool>,
+    /// Which generation of connectors to follow, 4 or 5.
+    #[serde(default)]
+    pub(super) generation: Generation,
+    /// What the waiting room says where a visitor would be sent to queue, of a connector of generation 5 that asks.
+    #[serde(default)]
+    pub(super) direct_pass: Option<DirectPassCase>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "u8")]
+pub(super) enum Generation {
+    #[default]
+    Four,
+    Five,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DirectPassCase {
+    /// How long the room has, as the site sets it.
+    #[serde(default)]
+    pub(super) timeout_millis: Option<u64>,
+    /// Whether the visitor may pass; left out, no answer comes.
+    #[serde(default)]
+    pub(super) has_passed: Option<bool>,
+    /// The queue token of a visitor who may.
+    #[serde(default)]
+    pub(super) queueit_token: String,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +105,18 @@ pub(super) fn read(line: &[u8]) -> Result<Case<'_>, String> {
         );
     }
     Ok(case)
+}
+
+impl TryFrom<u8> for Generation {
+    type Error = String;
+
+    fn try_from(number: u8) -> Result<Self, String> {
+        match number {
+            4 => Ok(Self::Four),
+            5 => Ok(Self::Five),
+            _ => Err(format!("found {number}, expected 4 or 5")),
+        }
+    }
 }
 
 fn get() -> String {

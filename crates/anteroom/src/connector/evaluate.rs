@@ -1,9 +1,9 @@
 //! Decides requests line by line: JSON in, JSON out, in order. Whoever checks their integration config, or another
 //! connector against this one, needs no Rust for it.
 
-use std::borrow::Cow;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 
+use anteroom_connector::ask::{Answers, DirectPassAnswer, Step, VerifyAnswer};
 use anteroom_connector::view::RequestView;
 use serde::Serialize;
 
@@ -51,7 +51,7 @@ fn answer(line: &[u8], policies: &mut Policies, output: &mut impl Write) -> io::
             return write(output, &BadLine { id, error });
         }
     };
-    match document(&case).and_then(|document| policies.get(&document, &case.customer_id, &case.secret_key)) {
+    match policies.get(&case) {
         Err(error) => write(output, &Answer::undecided(case.id, error)),
         Ok(ready) => {
             let view = RequestView {
@@ -61,20 +61,31 @@ fn answer(line: &[u8], policies: &mut Policies, output: &mut impl Write) -> io::
                 client_ip: case.request.client_ip,
                 body: case.request.body.as_deref(),
             };
-            let decision = ready.policy.decide(&view, case.now);
+            let mut answers = answers(&case);
+            let decision = loop {
+                match ready.policy.step(&view, case.now, &answers) {
+                    Step::Decided(decision) => break decision,
+                    Step::Ask(question) => answers.give_up(&question),
+                }
+            };
             let reason = reason::sentence(&decision, &ready.config, &view);
             write(output, &Answer::of(case.id, &decision, reason, case.now))
         }
     }
 }
 
-/// The config's text: as it stands on the line, or what the text there holds.
-fn document<'c>(case: &Case<'c>) -> Result<Cow<'c, str>, String> {
-    let raw = case.integration_config.get();
-    if raw.starts_with('"') {
-        return serde_json::from_str(raw).map(Cow::Owned).map_err(|error| error.to_string());
-    }
-    Ok(raw.into())
+/// What the rooms and the site of a case say when they are asked.
+fn answers(case: &Case<'_>) -> Answers {
+    let verify = case.verify_action_allowed.map(|is_allowed| match is_allowed {
+        true => VerifyAnswer::Allowed,
+        false => VerifyAnswer::Denied,
+    });
+    let direct_pass = case.direct_pass.as_ref().and_then(|direct_pass| match direct_pass.has_passed {
+        Some(true) => Some(DirectPassAnswer::Passed { queue_token: direct_pass.queueit_token.clone() }),
+        Some(false) => Some(DirectPassAnswer::NotPassed),
+        None => None,
+    });
+    Answers { verify, direct_pass, enqueue_token: case.enqueue_token.clone() }
 }
 
 fn write(output: &mut impl Write, answer: &impl Serialize) -> io::Result<()> {

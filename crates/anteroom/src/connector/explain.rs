@@ -7,20 +7,22 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anteroom_connector::decision::{
-    AJAX_REDIRECT_HEADER, CONNECTOR_HEADER, Decision, EXPOSE_HEADER, NO_CACHE_HEADERS, Outcome,
+    AJAX_REDIRECT_HEADER, ActionKind, CONNECTOR_HEADER, Decision, EXPOSE_HEADER, FAILED_HEADER,
+    NO_CACHE_HEADERS, Outcome,
 };
 use anteroom_connector::explain::{
     self, Condition, IntegrationTrace, PartTrace, Seen, Subject, TriggerTrace,
 };
+use anteroom_connector::features::Features;
 use anteroom_connector::view::RequestView;
-use anteroom_protocol::integration::{LogicalOperator, Operator, Validator};
+use anteroom_protocol::integration::{Action, LogicalOperator, Operator, Validator};
 use anteroom_protocol::secret::Secret;
 use anteroom_protocol::time::Timestamp;
 use clap::Args;
 
 use super::answer::outcome_and_location;
 use super::policies::{self, Ready};
-use super::reason::{self, action_text};
+use super::reason;
 use crate::credentials::Credentials;
 use crate::failure::Failure;
 
@@ -114,12 +116,11 @@ fn read_config(path: &Path, customer_id: &str, secret_key: Option<&Secret>) -> R
     // A stand-in that signs nothing anywhere.
     let no_key = Secret::new("no secret key was given".to_owned());
     let document = read(path)?;
-    policies::make_ready(document.as_bytes(), customer_id, secret_key.unwrap_or(&no_key)).map_err(
-        |problems| {
+    policies::make_ready(document.as_bytes(), customer_id, secret_key.unwrap_or(&no_key), Features::default())
+        .map_err(|problems| {
             let problems = problems.iter().map(|problem| format!("\n  - {problem}")).collect();
             ExplainError::Config { path: path.to_owned(), problems }
-        },
-    )
+        })
 }
 
 fn read(path: &Path) -> Result<String, ExplainError> {
@@ -204,6 +205,9 @@ impl Explanation<'_> {
         for (name, value) in NO_CACHE_HEADERS.iter().filter(|_| is_answered) {
             writeln!(out, "  {name}: {value}")?;
         }
+        if decision.has_failed {
+            writeln!(out, "  {FAILED_HEADER}: true")?;
+        }
         writeln!(out, "  {CONNECTOR_HEADER}: rust")
     }
 }
@@ -250,6 +254,15 @@ fn write_trigger(out: &mut impl Write, number: usize, trace: &TriggerTrace<'_>) 
         )?;
     }
     Ok(())
+}
+
+fn action_text(action: &Action) -> &'static str {
+    let kind = match action {
+        Action::Queue(_) => ActionKind::Queue,
+        Action::Cancel(_) => ActionKind::Cancel,
+        Action::Ignore => ActionKind::Ignore,
+    };
+    kind.as_str()
 }
 
 /// What a part looked at, or why it never holds.

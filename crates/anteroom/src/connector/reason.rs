@@ -2,15 +2,16 @@
 
 use std::fmt::Write as _;
 
-use anteroom_connector::decision::{ActionKind, Decision, Reason};
+use anteroom_connector::decision::{Decision, Reason};
 use anteroom_connector::explain::{self, Condition, Match, Seen};
 use anteroom_connector::view::RequestView;
-use anteroom_protocol::integration::{Action, IntegrationConfig};
+use anteroom_protocol::integration::IntegrationConfig;
 
 /// Which integration is for the request and what made it so, then what the connector says of the visitor.
 pub(super) fn sentence(decision: &Decision, config: &IntegrationConfig, view: &RequestView<'_>) -> String {
     let found = match decision.reason {
-        Reason::MethodNotGuarded => None,
+        // Decided before any trigger was looked at.
+        Reason::MethodNotGuarded | Reason::DebugTokenRefused(_) => None,
         Reason::NoActionMatches => return nothing_matches(config.integrations.len()),
         _ => explain::first_match(config, &Seen::of(view)),
     };
@@ -25,20 +26,6 @@ pub(super) fn sentence(decision: &Decision, config: &IntegrationConfig, view: &R
         found.integration.name,
         why(&found)
     )
-}
-
-/// The kind of an action, as a config writes it.
-pub(super) const fn kind_text(kind: ActionKind) -> &'static str {
-    kind.as_str()
-}
-
-/// The same of a config's action.
-pub(super) const fn action_text(action: &Action) -> &'static str {
-    match action {
-        Action::Queue(_) => kind_text(ActionKind::Queue),
-        Action::Cancel(_) => kind_text(ActionKind::Cancel),
-        Action::Ignore => kind_text(ActionKind::Ignore),
-    }
 }
 
 fn nothing_matches(integrations: usize) -> String {
