@@ -17,6 +17,11 @@ pub fn of_our_own() -> Vec<Seed> {
         ("queue_token", token.clone().into_bytes()),
         ("accepted_cookie", cookie.clone().into_bytes()),
         ("accepted_cookie", enc(&cookie).into_bytes()),
+        (
+            "enqueue_token",
+            enqueue_token(r#"{"typ":"QT1","enc":"AES256","iss":1,"ti":"a","c":"acme","e":"spring24"}"#),
+        ),
+        ("enqueue_token", enqueue_token("")),
         ("normalize", "https://shop.example//a/./b/../%74ickets\\x?q=%20 #é".into()),
         ("decision", request(tickets, &format!("{name}={}", enc(&cookie)), "")),
         ("decision", request(tickets, &format!("a=1; {name}=\"{cookie}\"; {name}=x"), "")),
@@ -38,6 +43,9 @@ fn gather(value: &Value, seeds: &mut Vec<Seed>) {
             seeds.push(("normalize", text.clone().into_bytes()));
             seeds.push(("decision", request(text, "", "")));
         }
+        Value::String(text) if text.starts_with("eyJ") => {
+            seeds.push(("enqueue_token", text.clone().into_bytes()));
+        }
         Value::String(text) if text.contains('~') => seeds.push(("queue_token", text.clone().into_bytes())),
         Value::String(text) if text.contains("Hash") => {
             seeds.push(("accepted_cookie", text.clone().into_bytes()));
@@ -57,4 +65,8 @@ fn gather(value: &Value, seeds: &mut Vec<Seed>) {
 fn request(url: &str, cookie: &str, token: &str) -> Vec<u8> {
     let pieces = ["\0", "GET", url, cookie, token, "", "Mozilla/5.0"];
     pieces.map(str::as_bytes).join(&[SEPARATOR][..])
+}
+
+fn enqueue_token(header: &str) -> Vec<u8> {
+    [header, "", "0.5", "name", "value"].map(str::as_bytes).join(&[SEPARATOR][..])
 }

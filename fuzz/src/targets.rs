@@ -5,20 +5,22 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use anteroom_connector::decision::{Outcome, Reason};
-use anteroom_connector::features::Features;
+use anteroom_connector::features::{Diagnostics, Features, Generation};
 use anteroom_connector::normalize::normalize;
 use anteroom_connector::policy::Policy;
 use anteroom_connector::settings::{Fallback, Settings};
 use anteroom_connector::view::RequestView;
 use anteroom_protocol::accepted_cookie::{AcceptedCookie, CookieAge, CookieRoom, NewAcceptedCookie};
 use anteroom_protocol::encode::percent_decode;
+use anteroom_protocol::enqueue_token::{EnqueueToken, Expected, NewEnqueueToken, NewPayload, Origin};
 use anteroom_protocol::id::QueueId;
 use anteroom_protocol::integration;
-use anteroom_protocol::mac::{Key, is_hex_mac};
+use anteroom_protocol::mac::{Key, is_hex_mac, sha256};
 use anteroom_protocol::queue_token::{QueueToken, RawQueueToken, RedirectType};
 use anteroom_protocol::redirect::find_token;
 use anteroom_protocol::secret::Secret;
 use anteroom_protocol::time::Timestamp;
+use data_encoding::BASE64URL_NOPAD;
 
 /// No other input was ever signed with it.
 const SECRET: &str = "the key of the fuzz targets alone";
@@ -28,9 +30,10 @@ const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its binary and of the folder with its inputs.
-pub const ALL: [(&str, Target); 5] = [
+pub const ALL: [(&str, Target); 6] = [
     ("queue_token", queue_token),
     ("accepted_cookie", accepted_cookie),
+    ("enqueue_token", enqueue_token),
     ("config", config),
     ("normalize", normalized_address),
     ("decision", decision),
@@ -126,6 +129,49 @@ fn field<'v>(value: &'v str, name: &str) -> &'v str {
         .filter_map(|part| part.split_once('='))
         .find(|(found, _)| *found == name)
         .map_or("", |(_, text)| text)
+}
+
+/// An enqueue token as it came, a header and a payload signed by us, and one that we make of the pieces.
+pub fn enqueue_token(data: &[u8]) {
+    let pieces = data.split(|byte| *byte == SEPARATOR).map(String::from_utf8_lossy).collect::<Vec<_>>();
+    let piece = |at: usize| pieces.get(at).map_or("", |piece| &**piece);
+    let secret = Secret::new(SECRET.to_owned());
+    let text = format!("{}.{}", BASE64URL_NOPAD.encode(piece(0).as_bytes()), piece(1));
+    let hash = sha256(&[text.as_bytes(), SECRET.as_bytes()]);
+    let signed = format!("{text}.{}", BASE64URL_NOPAD.encode(&hash));
+    for text in [&*String::from_utf8_lossy(data), &signed] {
+        let expected = Expected { customer_id: "acme", event_id: "spring24", now: NOW, client_ip: None };
+        if let Ok(token) = EnqueueToken::open(text, &secret, &expected) {
+            assert!(token.customer_id == "acme" && token.expires_at.is_none_or(|at| at >= NOW), "{text}");
+        }
+    }
+
+    let custom_data = [(piece(3).to_owned(), piece(4).to_owned())];
+    let new = NewEnqueueToken {
+        token_id: piece(0),
+        customer_id: "acme",
+        event_id: Some("spring24"),
+        issued_at: NOW,
+        expires_at: Some(NOW),
+        client_ip: None,
+        forwarded_for: Some(piece(1)),
+        payload: Some(NewPayload {
+            relative_quality: piece(2).parse().ok(),
+            key: Some(piece(2)),
+            custom_data: &custom_data,
+            origin: Origin::Connector,
+        }),
+    };
+    let sealed = new.seal(&secret);
+    assert!(sealed.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')));
+    if let Ok(read) = EnqueueToken::read(&sealed, &secret) {
+        let payload = read.payload.expect("a payload was written");
+        assert_eq!((&*read.token_id, payload.key.as_deref()), (piece(0), Some(piece(2))));
+        assert_eq!(payload.custom_data.get(piece(3)).map(String::as_str), Some(piece(4)));
+    } else {
+        // Only what is longer than a room looks at is not read again.
+        assert!(sealed.len() > 2_048, "{sealed}");
+    }
 }
 
 /// A config document, compiled, and some requests decided by it.
@@ -274,16 +320,27 @@ fn policies() -> &'static [Policy] {
                 "Triggers": [{{"LogicalOperator": "{operator}", "TriggerParts": [{parts}]}}]}}"#
             )
         };
+        let beyond = Features {
+            generation: Generation::Five { direct_pass: None },
+            diagnostics: Some(Diagnostics {
+                error_base: "https://acme.api2.queue-it.net/acme".to_owned(),
+                is_strict: false,
+            }),
+            ..Features::default()
+        };
+        let plain = Features::default();
         [
-            integrations("Queue", "And", &path),
-            format!("{},{}", integrations("Cancel", "And", &all), integrations("Queue", "Or", &all)),
-            integrations("Queue", "And", ""),
+            (integrations("Queue", "And", &path), plain.clone()),
+            (integrations("Queue", "And", &path), beyond),
+            (format!("{},{}", integrations("Cancel", "And", &all), integrations("Queue", "Or", &all)), plain.clone()),
+            (integrations("Queue", "And", ""), plain),
         ]
-        .iter()
-        .map(|list| {
+        .into_iter()
+        .map(|(list, features)| {
             let document = format!(r#"{{"Version": 7, "Integrations": [{list}]}}"#);
             let config = integration::parse(document.as_bytes()).expect("the document above is right");
-            Policy::compile(&config, &settings()).expect("the document above can be followed")
+            let settings = Settings { features, ..settings() };
+            Policy::compile(&config, &settings).expect("the document above can be followed")
         })
         .collect()
     })
