@@ -1,4 +1,5 @@
-//! What goes beyond the plain flow of generation 4. All of it is off unless a host turns it on.
+//! What goes beyond the plain flow of generation 4. Nothing of it is on unless a host turns it on, save that triggers may
+//! look at the beginning of a body.
 
 use std::time::Duration;
 
@@ -7,8 +8,8 @@ use anteroom_protocol::secret::Secret;
 
 use crate::enqueue_token::EnqueueTokens;
 
-/// What a host turns on; `Features::default()` turns on nothing.
-#[derive(Clone, Debug, Default)]
+/// What a host turns on.
+#[derive(Clone, Debug)]
 pub struct Features {
     /// Who gives visitors their enqueue tokens (protocol section 7.3). Default: nobody, and the room's address goes
     /// without one.
@@ -20,6 +21,25 @@ pub struct Features {
     pub generation: Generation,
     /// Connector diagnostics (protocol section 9.3). Default: off, and a debug token is a queue token like any other.
     pub diagnostics: Option<Diagnostics>,
+    /// How much of the beginning of a request's body triggers look at, in bytes. A host reads that much before the
+    /// request is decided, and only where a trigger looks at bodies at all. Default: [`BODY_BYTES_MAX_DEFAULT`]; with 0,
+    /// bodies are not read, and such triggers see an empty text.
+    pub body_bytes_max: usize,
+}
+
+/// So much of a request's body is looked at unless it is said otherwise, in bytes: a filled-in form, and no upload.
+pub const BODY_BYTES_MAX_DEFAULT: usize = 64 * 1024;
+
+impl Default for Features {
+    fn default() -> Self {
+        Self {
+            enqueue_tokens: None,
+            verify_failure: OnFailure::default(),
+            generation: Generation::default(),
+            diagnostics: None,
+            body_bytes_max: BODY_BYTES_MAX_DEFAULT,
+        }
+    }
 }
 
 /// What becomes of a visitor when a waiting room does not say whether they may pass.

@@ -85,6 +85,7 @@ pub struct Policy {
     version: u64,
     warnings: Vec<String>,
     triggers: Triggers,
+    body_bytes_max: usize,
     /// In the order in which they are tried.
     actions: Vec<CompiledAction>,
     common: Common,
@@ -152,6 +153,7 @@ impl Policy {
         Ok(Self {
             version: config.version,
             warnings: warnings(config, settings),
+            body_bytes_max: if triggers.has_body() { settings.features.body_bytes_max } else { 0 },
             triggers,
             actions,
             common: Common {
@@ -265,8 +267,14 @@ impl Policy {
     }
 
     /// Whether any trigger looks at the request's body. If none does, a host need not read it.
-    pub fn reads_body(&self) -> bool {
-        self.triggers.has_body()
+    pub const fn reads_body(&self) -> bool {
+        self.body_bytes_max > 0
+    }
+
+    /// How much of the beginning of a body a host is to put into the [view](RequestView::body), in bytes; 0 when no
+    /// trigger looks at it. What is not UTF-8 may stand there with replacement characters.
+    pub const fn body_bytes_max(&self) -> usize {
+        self.body_bytes_max
     }
 
     /// The version of the integration config.
