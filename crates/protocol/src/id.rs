@@ -1,6 +1,8 @@
 //! Names of things as types. This module knows how they are written, not what they are for.
 
-use std::fmt;
+use std::cmp::Ordering;
+use std::fmt::{self, Write as _};
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -93,8 +95,15 @@ text_id!(
 
 /// A visitor's unique id in one waiting room: a UUID of version 4, random in 122 bits so that it tells
 /// nothing about when the visitor came.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct QueueId([u8; 16]);
+///
+/// Ours are written in small letters. One that was read with capitals is written as it came, since a waiting room of
+/// somebody else's may know its ids by their text; for comparing, letter case makes no difference.
+#[derive(Clone, Copy)]
+pub struct QueueId {
+    bytes: [u8; 16],
+    /// A bit for each hex digit that is a capital, the first digit's the lowest.
+    capitals: u32,
+}
 
 impl QueueId {
     /// Length of the written form.
@@ -104,17 +113,17 @@ impl QueueId {
     pub const fn from_random(mut bytes: [u8; 16]) -> Self {
         bytes[6] = (bytes[6] & 0x0f) | 0x40;
         bytes[8] = (bytes[8] & 0x3f) | 0x80;
-        Self(bytes)
+        Self::from_bytes(bytes)
     }
 
     /// The id as bytes, as written from left to right.
     pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
+        &self.bytes
     }
 
     /// The id whose [`as_bytes`](Self::as_bytes) these are.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
+        Self { bytes, capitals: 0 }
     }
 }
 
@@ -151,7 +160,40 @@ impl QueueId {
         for (byte, [high, low]) in bytes.iter_mut().zip(values.as_chunks().0) {
             *byte = (high << 4) | (low & 15);
         }
-        is_shape.then_some(Self(bytes))
+        let is_capital = |digit: &u8| digit.wrapping_sub(b'A') < 6;
+        let has_capitals = digits.iter().fold(false, |any, digit| any | is_capital(digit));
+        let capitals = if has_capitals {
+            digits.iter().rev().fold(0, |bits, digit| (bits << 1) | u32::from(is_capital(digit)))
+        } else {
+            0
+        };
+        is_shape.then_some(Self { bytes, capitals })
+    }
+}
+
+impl PartialEq for QueueId {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for QueueId {}
+
+impl PartialOrd for QueueId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for QueueId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.bytes.cmp(&other.bytes)
+    }
+}
+
+impl Hash for QueueId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bytes.hash(state);
     }
 }
 
@@ -167,11 +209,17 @@ impl FromStr for QueueId {
 
 impl fmt::Display for QueueId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, byte) in self.0.iter().enumerate() {
+        const SMALL: &[u8; 16] = b"0123456789abcdef";
+        let mut capitals = self.capitals;
+        for (at, byte) in self.bytes.iter().enumerate() {
             if matches!(at, 4 | 6 | 8 | 10) {
                 f.write_str("-")?;
             }
-            write!(f, "{byte:02x}")?;
+            for half in [byte >> 4, byte & 15] {
+                let digit = char::from(SMALL[usize::from(half)]);
+                f.write_char(if capitals & 1 == 1 { digit.to_ascii_uppercase() } else { digit })?;
+                capitals >>= 1;
+            }
         }
         Ok(())
     }
@@ -220,6 +268,16 @@ mod tests {
                     if matches!(at, 8 | 13 | 18 | 23) { byte == b'-' } else { byte.is_ascii_hexdigit() };
                 assert_eq!(QueueId::is_shape_of(&altered), is_right, "{altered}");
             }
+        }
+    }
+
+    #[test]
+    fn queue_id_with_capitals_is_the_same_and_written_as_it_came() {
+        let small = "7d3f0c52-8a4e-4c0e-9e55-1f2b3c4d5e6f".parse::<QueueId>().unwrap();
+        for text in ["7D3F0C52-8A4E-4C0E-9E55-1F2B3C4D5E6F", "7D3f0c52-8a4e-4c0e-9e55-1f2b3c4d5e6F"] {
+            let read = text.parse::<QueueId>().unwrap();
+            assert_eq!(read, small);
+            assert_eq!(read.to_string(), text);
         }
     }
 

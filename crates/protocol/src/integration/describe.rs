@@ -22,10 +22,8 @@ fn queue(fields: &Map<String, Value>, version_text: &str) -> String {
     add(&mut text, "ActionName", &name(fields));
     add(&mut text, "QueueDomain", &show(fields, "QueueDomain"));
     add(&mut text, "QueuePathPrefix", &show_or_nothing(fields, "QueuePathPrefix"));
-    for field in ["CookieDomain", "IsCookieHttpOnly", "IsCookieSecure", "ExtendCookieValidity"] {
-        add(&mut text, field, &show(fields, field));
-    }
-    for field in ["CookieValidityMinute", "LayoutName", "Culture"] {
+    add_cookie_attributes(&mut text, fields);
+    for field in ["ExtendCookieValidity", "CookieValidityMinute", "LayoutName", "Culture"] {
         add(&mut text, field, &show(fields, field));
     }
     add(&mut text, "VerifyActionEnabled", &show(fields, "VerifyQueueIdEnabled"));
@@ -49,11 +47,18 @@ fn cancel(fields: &Map<String, Value>, version_text: &str) -> String {
     if !prefix.is_empty() {
         add(&mut text, "QueuePathPrefix", &prefix);
     }
-    for field in ["CookieDomain", "IsCookieHttpOnly", "IsCookieSecure"] {
-        add(&mut text, field, &show(fields, field));
-    }
+    add_cookie_attributes(&mut text, fields);
     add(&mut text, "ActionName", &name(fields));
     text
+}
+
+/// The two flags are the only ones that show as false when they are not set.
+fn add_cookie_attributes(text: &mut String, fields: &Map<String, Value>) {
+    add(text, "CookieDomain", &show(fields, "CookieDomain"));
+    for flag in ["IsCookieHttpOnly", "IsCookieSecure"] {
+        let is_set = fields.get(flag).and_then(Value::as_bool).unwrap_or_default();
+        add(text, flag, if is_set { "true" } else { "false" });
+    }
 }
 
 fn add(text: &mut String, name: &str, value: &str) {
