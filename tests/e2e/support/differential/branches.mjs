@@ -26,7 +26,7 @@ const BRANCHES = {
   layout: ({ query }) => query?.has("l"),
   "path prefix": ({ answer }) => /^https:\/\/queue\.shop\.example\/{1,2}wait\//.test(answer.location ?? ""),
   "path prefix with two slashes": ({ answer }) => answer.location?.startsWith("https://queue.shop.example//wait/"),
-  "queue domain with a slash": ({ matched, isSent }) => isSent && matched.QueueDomain?.endsWith("/"),
+  "queue domain with a slash": ({ matched, isSent }) => isSent && matched?.QueueDomain?.endsWith("/"),
 
   // 5.3: a queue action.
   "cookie lets pass": ({ passedByCookie }) => passedByCookie,
@@ -55,6 +55,32 @@ const BRANCHES = {
   "sent to the room, bad cookies of several rooms removed": ({ isEnqueued, removed }) => isEnqueued && removed.length > 1,
   "cookie domain": ({ answer }) => answer.setCookies.some(({ domain }) => domain),
   "cookie flags": ({ answer }) => answer.setCookies.some(({ httpOnly, secure }) => httpOnly && secure),
+
+  "sent to the room with an enqueue token": ({ isEnqueued, query }) => isEnqueued && query.has("enqueuetoken"),
+
+  // 9: what a room is asked, and diagnostics.
+  "verified cookie lets pass": ({ passedByCookie, matched, testCase, answer }) =>
+    passedByCookie && matched.VerifyQueueIdEnabled && testCase.verifyActionAllowed && answer.queueId,
+  "verified token lets pass": ({ passedByToken, matched, testCase, answer }) =>
+    passedByToken && matched.VerifyQueueIdEnabled && testCase.verifyActionAllowed && answer.queueId,
+  "no queue id to verify": ({ passedByCookie, passedByToken, matched, testCase, answer }) =>
+    (passedByCookie || passedByToken) && matched.VerifyQueueIdEnabled && testCase.verifyActionAllowed === false && !answer.queueId,
+  "usage limit of a cookie": ({ answer, query }) => answer.location?.includes("/error/qidlimit/?") && !query.has("queueittoken"),
+  "usage limit of a token": ({ answer, query, removed }) => answer.location?.includes("/error/qidlimit/?") && query.has("queueittoken") && removed.length === 0,
+  "nobody to verify": ({ answer, testCase }) => answer.error?.includes("VerifyActionService") && testCase.verifyActionAllowed === undefined,
+  "diagnostics: wrong MAC": ({ answer }) => answer.actionType === "ConnectorDiagnosticsRedirect" && answer.location.endsWith("?code=hash"),
+  "diagnostics: too late": ({ answer }) => answer.actionType === "ConnectorDiagnosticsRedirect" && answer.location.endsWith("?code=timestamp"),
+  "diagnostics of a queue action": ({ diagnosed }) => diagnosed?.includes("|QueueConfig="),
+  "diagnostics of a cancel action": ({ diagnosed }) => diagnosed?.includes("|CancelConfig="),
+  "diagnostics without a match": ({ diagnosed }) => diagnosed?.includes("|MatchedConfig=NULL"),
+  "debug token lets pass": ({ passedByToken, diagnosed }) => passedByToken && diagnosed,
+  "debug token for another room": ({ answer, diagnosed }) => diagnosed && answer.location?.includes("/error/eventid/?"),
+  "debug token for another room, generation 5": ({ isEnqueued, diagnosed, testCase }) => isEnqueued && diagnosed && testCase.generation === 5,
+  "diagnostics of a direct pass": ({ diagnosed }) => diagnosed?.includes("|DirectPassResult="),
+  "direct pass": ({ answer, stored, testCase, hasToken }) => testCase.directPass?.hasPassed && stored.length === 1 && !hasToken && answer.queueId && testCase.directPass.queueitToken.includes(answer.queueId),
+  "direct pass refused": ({ isEnqueued, testCase }) => isEnqueued && testCase.directPass?.hasPassed === false,
+  "direct pass with a bad token": ({ isEnqueued, testCase }) => isEnqueued && testCase.directPass?.hasPassed,
+  "direct pass without an answer": ({ stored }) => stored.some(({ value }) => value.includes("&FixedValidityMins=3&RedirectType=timeout&")),
 
   // 5.5: a cancel action.
   "cancel without a pass": ({ answer, isSent }) => answer.actionType === "Cancel" && !isSent,
@@ -140,7 +166,7 @@ export class BranchCounts {
 function contextOf(testCase, made, answer, events) {
   const isSent = ["redirect", "ajax-redirect"].includes(answer.outcome);
   const isQueue = answer.actionType === "Queue";
-  const stored = answer.setCookies.filter(({ value }) => value);
+  const stored = answer.setCookies.filter(({ name, value }) => value && name !== "queueitdebug");
   const hasToken = tokensIn(testCase.request.url).some(Boolean) || Boolean(testCase.request.headers["x-queueittoken"]);
   const isByToken = stored.length === 1 && hasToken && stored[0].value.includes(`RedirectType=${answer.redirectType?.toLowerCase()}`);
   const cookieHolder = testCase.request.headers.Cookie ?? "";
@@ -159,6 +185,7 @@ function contextOf(testCase, made, answer, events) {
     passedByToken: isQueue && !isSent && isByToken && !isExtended,
     passedByCookie: isQueue && !isSent && (stored.length === 0 || isExtended),
     rooms: wrl?.split("_") ?? null,
+    diagnosed: answer.setCookies.find(({ name }) => name === "queueitdebug")?.value ?? null,
   };
 }
 

@@ -17,7 +17,7 @@ const TOKEN_KINDS = [
   "plain", "fixed validity", "odd validity", "right address", "another address", "empty address", "expired",
   "last second", "odd time", "no time", "other room", "room in other case", "no room", "no queue id",
   "empty queue id", "queue id of other make", "queue id in capitals", "no type", "empty type", "unknown type",
-  "unknown keys", "other order", "MAC in the middle", "MAC in front", "key twice", "segments of other make",
+  "debug", "debug in capitals", "debug, expired", "debug, wrong MAC", "debug for another room", "unknown keys", "other order", "MAC in the middle", "MAC in front", "key twice", "segments of other make",
   "not extendable", "tampered", "wrong MAC", "MAC in capitals", "MAC twice", "two MACs", "no MAC", "another key",
   "garbage", "more behind",
 ];
@@ -35,6 +35,7 @@ export const KINDS = [
   ...["last", "header", "first", "otherCase", "twice", "both"].map((place) => `token ${place}`),
   ...COOKIE_KINDS.map((kind) => `cookie: ${kind}`),
   ...["good", "malformed", "plain", "empty"].map((kind) => `ajax ${kind}`),
+  ...["good", "bad token", "no", "no answer"].map((kind) => `direct pass ${kind}`),
 ];
 
 /** So many cases, each for `anteroom connector evaluate`; `made` says on purpose of what, for counting branches. */
@@ -65,6 +66,8 @@ function makeCase(random, id, config) {
   const { request } = testCase;
   if (random.percent(40)) request.body = random.one(["action=buy", "action=BUY&n=2", "äö", ""]);
   if (random.percent(70)) headers[random.one(["User-Agent", "user-agent"])] = random.one(["Mozilla/5.0 (X11)", "Googlebot/2.1", "MOZILLA"]);
+  if (random.percent(20)) headers.Via = "1.1 proxy";
+  if (random.percent(20)) headers["X-Forwarded-For"] = "203.0.113.7, 10.0.0.1";
   if (random.percent(40)) headers[random.one(["X-Segment", "x-segment"])] = random.one(["gold", "Gold", "silver", "straße"]);
   if (random.percent(25)) headers["x-queueit-ajaxpageurl"] = makeAjaxPageUrl(random, made);
 
@@ -72,7 +75,21 @@ function makeCase(random, id, config) {
   if (random.percent(60)) carryToken(random, testCase, rooms, made);
   headers.Cookie = makeCookies(random, testCase, rooms, made);
   if (headers.Cookie === "") delete headers.Cookie;
+  if (random.percent(30)) testCase.enqueueToken = random.one(["eyJ0eXAi.cGF5.aGFzaA", "", "a..b"]);
+  if (random.percent(80)) testCase.verifyActionAllowed = random.percent(60);
+  if (random.percent(20)) testCase.generation = 5;
+  if (testCase.generation === 5 && random.percent(80)) testCase.directPass = makeDirectPass(random, testCase, rooms, made);
   return { testCase, made };
+}
+
+function makeDirectPass(random, testCase, rooms, made) {
+  const kind = random.one(["good", "good", "bad token", "no", "no answer"]);
+  made.push(`direct pass ${kind}`);
+  const timeout = random.percent(50) ? { timeoutMillis: random.one([0, 100, 1500, 60_000]) } : {};
+  if (kind === "no answer") return timeout;
+  if (kind === "no") return { ...timeout, hasPassed: false };
+  const token = makeToken(random, testCase, rooms, kind === "good" ? undefined : made);
+  return { ...timeout, hasPassed: true, queueitToken: token };
 }
 
 function makeUrl(random) {
@@ -167,6 +184,11 @@ function makeToken(random, testCase, rooms, made) {
     "no type": () => drop("rt"),
     "empty type": () => put("rt", ""),
     "unknown type": () => put("rt", "gift"),
+    debug: () => put("rt", "debug"),
+    "debug in capitals": () => put("rt", "DEBUG"),
+    "debug, expired": () => { put("rt", "debug"); put("ts", String(now - 10)); },
+    "debug, wrong MAC": () => { put("rt", "debug"); finish = (text) => `${text}0`; },
+    "debug for another room": () => { put("rt", "debug"); put("e", "elsewhere"); },
     "unknown keys": () => segments.splice(2, 0, ["ri", uuid(random)], ["zz", "1"], ["c", "acme"]),
     "other order": () => segments.splice(0, segments.length, ...random.shuffled(segments)),
     "MAC in the middle": () => segments.splice(random.between(1, segments.length - 1), 0, ["h"]),
@@ -184,13 +206,17 @@ function makeToken(random, testCase, rooms, made) {
     garbage: () => (finish = () => random.one(["garbage", "~~~", "e_spring24", "a b&t=https://evil.example/#x", "späti", "h_", "\u{1f600}"])),
     "more behind": () => (finish = (text) => `${text}&t=https://evil.example/`),
   };
-  const purposes = random.weighted({ none: 30, one: 50, two: 20 });
+  const purposes = made ? random.weighted({ none: 30, one: 50, two: 20 }) : "none";
   for (let left = { none: 0, one: 1, two: 2 }[purposes]; left > 0; left -= 1) {
     const kind = random.one(Object.keys(change));
+    // What is wrong with a debug token is looked at twice, and in two ways; so one thing at a time.
+    const isDebug = kind.startsWith("debug");
+    if (isDebug && left === 1 && purposes === "two") break;
     made.push(`token: ${kind}`);
     change[kind]();
+    if (isDebug) break;
   }
-  if (purposes === "none") made.push("token: plain");
+  if (purposes === "none") made?.push("token: plain");
   return finish(sealToken(segments, secretKey));
 }
 
@@ -274,7 +300,7 @@ function makeAccepted(random, testCase, room, rooms, made) {
   const kind = random.percent(35) ? "plain" : random.one(Object.keys(kinds));
   made.push(`cookie: ${kind}`);
   const value = kinds[kind]();
-  if (random.percent(5)) {
+  if (value && random.percent(5)) {
     made.push("cookie: twice");
     return random.one([[value, "x"], ["x", value]]);
   }

@@ -51,8 +51,8 @@ function makeIntegration(random) {
     QueuePathPrefix: random.one([null, "", "/", "wait", "/wait/here/", "//wait"]),
     RedirectLogic: random.weighted({ AllowTParameter: 6, ForcedTargetUrl: 3, EventTargetUrl: 3, ForecedTargetUrl: 1, Other: 1 }),
     ForcedTargetUrl: random.one(["https://shop.example/landing?from=queue#top", "", null]),
-    VerifyQueueIdEnabled: null,
-    QueueIdUsageLimit: null,
+    VerifyQueueIdEnabled: random.one([true, false, null, null]),
+    QueueIdUsageLimit: random.one([null, 3]),
     IsNormalizationEnabled: random.one([true, false, null]),
     Triggers: Array.from({ length: random.weighted({ 0: 1, 1: 8, 2: 4, 3: 1 }) | 0 }, () => makeTrigger(random)),
   };

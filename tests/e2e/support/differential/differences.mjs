@@ -46,16 +46,22 @@ export const DIFFERENCES = [
     rewrite: (testCase) => withCookies(testCase, (room, value) => (isStrict(value, room, testCase) ? value : REFUSED)),
   },
   {
-    id: "S1-types",
-    official: "takes any text for a redirect type and writes it into the cookie",
-    ours: "takes unknown ones for `unknown`, since the strict form of the cookie needs a known one",
-    rewrite: (testCase) => resigned(testCase, ({ rt }) => rt && !TYPES.includes(rt.toLowerCase()), { rt: "unknown" }),
-  },
-  {
     id: "S2",
     official: "takes a token with anything for a queue id; an older call signs such texts for anybody",
     ours: "refuses a token whose queue id is none, as not signed",
     rewrite: (testCase) => refusedToken(testCase, ({ q }) => q && !UUID.test(q)),
+  },
+  {
+    id: "B1",
+    official: "cuts the first of several MACs out of a token; other official connectors cut all",
+    ours: "refuses a token with more than one",
+    rewrite: (testCase) => refusedToken(testCase, (_, segments) => segments.filter(([key]) => key === "h").length > 1),
+  },
+  {
+    id: "S1-types",
+    official: "takes any text for a redirect type and writes it into the cookie",
+    ours: "takes unknown ones for `unknown`, since the strict form of the cookie needs a known one",
+    rewrite: (testCase) => resigned(testCase, ({ rt }) => rt && !TYPES.includes(rt.toLowerCase()), { rt: "unknown" }),
   },
   {
     id: "S3",
@@ -67,10 +73,10 @@ export const DIFFERENCES = [
     },
   },
   {
-    id: "B1",
-    official: "cuts the first of several MACs out of a token; other official connectors cut all",
-    ours: "refuses a token with more than one",
-    rewrite: (testCase) => refusedToken(testCase, (_, segments) => segments.filter(([key]) => key === "h").length > 1),
+    id: "S13",
+    official: "fails where a queue id is to be verified and the site has nobody to ask, and the request passes",
+    ours: "takes it for a room that does not answer: the visitor passes as by any good cookie or token, or is refused where the site says so",
+    rewrite: (testCase) => (testCase.verifyActionAllowed === undefined ? { ...testCase, verifyActionAllowed: true } : testCase),
   },
   {
     id: "B2",
@@ -110,7 +116,7 @@ export const DIFFERENCES = [
     id: "B10",
     official: "hands the `undefined` of a generation 3 cookie on as a queue id",
     ours: "reads it as none, and never writes it",
-    mend: (answer, testCase) => withoutUndefined(answer, testCase),
+    rewrite: (testCase) => withCookies(testCase, (room, value) => withoutUndefined(value, room, testCase)),
   },
   {
     id: "B17",
@@ -120,6 +126,15 @@ export const DIFFERENCES = [
       withIntegrations(testCase, "B17", (integration) =>
         integration.RedirectLogic === "ForecedTargetUrl" ? { ...integration, RedirectLogic: "ForcedTargetUrl" } : integration,
       ),
+  },
+  {
+    id: "B18",
+    official: "may remove a bad cookie and set a good one of the same name in one answer (generation 5)",
+    ours: "sends the last of the two alone",
+    mend: (answer) => ({
+      ...answer,
+      setCookies: answer.setCookies.filter(({ name }, at, all) => !all.slice(at + 1).some((later) => later.name === name)),
+    }),
   },
   {
     id: "B22",
@@ -138,6 +153,17 @@ export const DIFFERENCES = [
     official: "sees the first of several cookies of one name",
     ours: "tries the next ones too, since a browser sends all that were set for different paths and domains",
     rewrite: firstGoodCookies,
+  },
+  {
+    id: "9.3",
+    official: "writes `null` into the diagnostics cookie for a name or a forced target that is null",
+    ours: "writes nothing there",
+    mend: (answer) => ({
+      ...answer,
+      setCookies: answer.setCookies.map((cookie) =>
+        cookie.name === "queueitdebug" ? { ...cookie, value: withoutNull(cookie.value) } : cookie,
+      ),
+    }),
   },
   {
     id: "S5",
@@ -197,7 +223,7 @@ function comparable(answer) {
     redirectType: answer.redirectType || null,
     isAjax: answer.isAjax ?? false,
     setCookies: answer.setCookies.map(({ name, value, domain, expires, httpOnly, secure }) => ({
-      name, value, domain: domain || null, expires, httpOnly: httpOnly ?? false, secure: secure ?? false,
+      name, value: value.replace(/^SdkVersion=[^|]*/, "SdkVersion=*"), domain: domain || null, expires, httpOnly: httpOnly ?? false, secure: secure ?? false,
     })),
     error: false,
   };
@@ -213,25 +239,36 @@ function carriedToken(testCase) {
   return tokensIn(testCase.request.url).find(Boolean) ?? headerOf(testCase, "x-queueittoken");
 }
 
-/** The case's token with other values, signed anew, where its signature is good and `isMeant` of its values. */
-function resigned(testCase, isMeant, changes) {
-  const text = testCase.token ?? carriedToken(testCase);
-  if (typeof text !== "string" || !text) return testCase;
-  const segments = readToken(text);
-  const values = Object.fromEntries(segments);
-  const isGenuine = hmac(testCase.secretKey, text.replace(`~h_${values.h}`, "")) === values.h;
-  if (!isGenuine || !isMeant(values)) return testCase;
-  const others = segments.filter(([key]) => key !== "h" && !(key in changes));
-  const changed = Object.entries(changes).filter(([, value]) => value !== undefined);
-  return { ...testCase, token: sealToken([...others, ...changed], testCase.secretKey) };
+/** The case with other tokens: the one that the request carries, and the one that a direct pass brings. */
+function withTokens(testCase, change) {
+  const carried = testCase.token ?? carriedToken(testCase);
+  const next = { ...testCase };
+  if (carried) next.token = change(carried);
+  const passed = testCase.directPass?.queueitToken;
+  if (passed) next.directPass = { ...testCase.directPass, queueitToken: change(passed) };
+  const isSame = (!carried || next.token === carried) && next.directPass?.queueitToken === passed;
+  return isSame ? testCase : next;
 }
 
-/** The case with a token that is not signed, where `isMeant` of the token's values. */
+/** The case with other values in its tokens, signed anew, where the signature is good and `isMeant` of the values. */
+function resigned(testCase, isMeant, changes) {
+  return withTokens(testCase, (text) => {
+    const segments = readToken(text);
+    const values = Object.fromEntries(segments);
+    const isGenuine = hmac(testCase.secretKey, text.replace(`~h_${values.h}`, "")) === values.h;
+    if (!isGenuine || !isMeant(values)) return text;
+    const others = segments.filter(([key]) => key !== "h" && !(key in changes));
+    const changed = Object.entries(changes).filter(([, value]) => value !== undefined);
+    return sealToken([...others, ...changed], testCase.secretKey);
+  });
+}
+
+/** The case with tokens that are not signed, where `isMeant` of their values. */
 function refusedToken(testCase, isMeant) {
-  const text = testCase.token ?? carriedToken(testCase);
-  if (typeof text !== "string" || !text) return testCase;
-  const segments = readToken(text);
-  return isMeant(Object.fromEntries(segments), segments) ? { ...testCase, token: `${text}~h_0` } : testCase;
+  return withTokens(testCase, (text) => {
+    const segments = readToken(text);
+    return isMeant(Object.fromEntries(segments), segments) ? `${text}~h_0` : text;
+  });
 }
 
 // --- cookies
@@ -303,15 +340,13 @@ function isSignedInSmallLetters(value, room, testCase) {
   return sealCookie(fields, testCase.secretKey).endsWith(`Hash=${fields.Hash}`) && fields.RedirectType === fields.RedirectType.toLowerCase();
 }
 
-function withoutUndefined(answer, testCase) {
-  const next = { ...answer, queueId: answer.queueId === "undefined" ? null : answer.queueId };
-  next.location = answer.location?.replaceAll("~undefined", "").replace("%2Cq%3Aundefined", "") ?? null;
-  next.setCookies = answer.setCookies.map((cookie) => {
-    if (!cookie.value.includes("&QueueId=undefined&")) return cookie;
-    const { QueueId, Hash, ...rest } = Object.fromEntries(readCookie(cookie.value));
-    return { ...cookie, value: sealCookie(rest, testCase.secretKey) };
-  });
-  return next;
+/** A genuine cookie without the word that stands for no queue id. */
+function withoutUndefined(value, room, testCase) {
+  const { Hash, ...fields } = Object.fromEntries(readCookie(value));
+  const isGenuine = sealCookie(fields, testCase.secretKey).endsWith(`Hash=${Hash}`);
+  if (fields.QueueId !== "undefined" || !isStrict(value, room, testCase) || !isGenuine) return value;
+  delete fields.QueueId;
+  return sealCookie(fields, testCase.secretKey);
 }
 
 /** Of several cookies of one room, the first that lets pass, if any does, goes before the others. */
@@ -325,7 +360,8 @@ async function firstGoodCookies(testCase) {
     const group = pairs.filter((pair) => nameOf(pair) === name);
     if (group.length < 2) continue;
     for (const pair of group) {
-      const alone = await askOfficial({ ...withCookieHeader(testCase, [...others, pair].join("; ")), token: "" });
+      const withIt = withCookieHeader(testCase, [...others, pair].join("; "));
+      const alone = await askOfficial({ ...withIt, token: "", verifyActionAllowed: true, directPass: undefined });
       const isSent = ["redirect", "ajax-redirect"].includes(alone.outcome);
       const isGood = alone.actionType === "Queue" ? !isSent && !alone.error : alone.actionType === "Cancel" && isSent;
       if (!isGood) continue;
@@ -334,6 +370,10 @@ async function firstGoodCookies(testCase) {
     }
   }
   return withCookieHeader(testCase, sorted.join("; "));
+}
+
+function withoutNull(value) {
+  return value.replace("|TargetUrl=null|", "|TargetUrl=|").replace(/[|]MatchedConfig=null([|]|$)/, "|MatchedConfig=$1");
 }
 
 // --- configs

@@ -6,21 +6,24 @@ import { createRequire } from "node:module";
 import { cookiesNamed, hmac, tokensIn, withoutToken } from "./wire.mjs";
 
 const require = createRequire(import.meta.url);
-const { KnownUser, DefaultNormalizationProvider } = require("@queue-it/connector-javascript");
-const { IntegrationEvaluator } = require("@queue-it/connector-javascript/dist/IntegrationConfig/integrationConfigHelpers.js");
+const GENERATIONS = { 4: require("@queue-it/connector-javascript"), 5: require("connector5") };
+const EVALUATOR = "dist/IntegrationConfig/integrationConfigHelpers.js";
+const EVALUATORS = [require(`@queue-it/connector-javascript/${EVALUATOR}`), require(`connector5/${EVALUATOR}`)];
 
 const SystemDate = Date;
 
 /** What its triggers do, in the order in which it happens; nothing else is changed by listening. */
 export const triggerEvents = [];
 
-for (const name of ["getMatchedIntegrationConfig", "evaluateTrigger", "evaluateTriggerPart"]) {
-  const original = IntegrationEvaluator.prototype[name];
-  IntegrationEvaluator.prototype[name] = function listen(...parts) {
-    const result = original.apply(this, parts);
-    triggerEvents.push({ name, subject: parts[0], result });
-    return result;
-  };
+for (const { IntegrationEvaluator } of EVALUATORS) {
+  for (const name of ["getMatchedIntegrationConfig", "evaluateTrigger", "evaluateTriggerPart"]) {
+    const original = IntegrationEvaluator.prototype[name];
+    IntegrationEvaluator.prototype[name] = function listen(...parts) {
+      const result = original.apply(this, parts);
+      triggerEvents.push({ name, subject: parts[0], result });
+      return result;
+    };
+  }
 }
 
 /**
@@ -46,12 +49,13 @@ export async function askOfficial(testCase) {
   let result;
   const restore = stopClock(testCase.now);
   try {
+    const { KnownUser } = GENERATIONS[testCase.generation ?? 4];
     result = await KnownUser.validateRequestByIntegrationConfig(
       clean, token, configText(testCase), testCase.customerId, testCase.secretKey,
       contextOf(testCase, answer), testCase.apiKey,
     );
   } catch (error) {
-    return { ...answer, setCookies: [], error: String(error.message) };
+    return { ...answer, error: String(error.message) };
   } finally {
     restore();
   }
@@ -75,7 +79,8 @@ export async function askOfficial(testCase) {
 }
 
 /** The official steps, which give up on characters beyond the first plane, unless those are encoded before. */
-function normalizer({ isPlaneOneEncoded }) {
+function normalizer({ generation, isPlaneOneEncoded }) {
+  const { DefaultNormalizationProvider } = GENERATIONS[generation ?? 4];
   const official = new DefaultNormalizationProvider();
   if (!isPlaneOneEncoded) return official;
   return { normalizeUrl: (url) => official.normalizeUrl(url.replace(/[\u{10000}-\u{10ffff}]/gu, encodeURIComponent)) };
@@ -96,7 +101,7 @@ function remember(config) {
 
 function contextOf(testCase, answer) {
   const { request } = testCase;
-  const context = {
+  return {
     getHttpRequest: () => ({
       getUserAgent: () => headerOf(testCase, "user-agent"),
       getHeader: (name) => headerOf(testCase, name),
@@ -116,8 +121,21 @@ function contextOf(testCase, answer) {
     getNormalizationProvider: () => normalizer(testCase),
     getVerifyActionService: () =>
       testCase.verifyActionAllowed === undefined ? null : { verify: async () => testCase.verifyActionAllowed },
+    getDirectActionProvider: () => directActions(testCase),
   };
-  return context;
+}
+
+/** Of generation 5 alone: whether the room lets a visitor pass at once. */
+function directActions({ directPass }) {
+  if (!directPass) return null;
+  const { timeoutMillis, hasPassed, queueitToken } = directPass;
+  return {
+    getSettings: () => ({ disabled: false, proxyKey: "key", directPass: { timeoutMillis } }),
+    tryDirectPass: async () => {
+      if (hasPassed === undefined) throw new Error("no answer in time");
+      return { hasPassed, queueitToken };
+    },
+  };
 }
 
 export function headerOf(testCase, name) {
