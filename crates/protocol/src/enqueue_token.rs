@@ -159,6 +159,13 @@ struct WrittenPayload<'a> {
     o: Origin,
 }
 
+/// As JavaScript writes it: by its shortest text, and a whole number without a fraction.
+fn number(number: f64) -> Option<serde_json::Number> {
+    // Only a whole number is read from its text, because reading may move others to a neighbour.
+    let whole = if number.fract() == 0.0 { number.to_string().parse().ok() } else { None };
+    whole.or_else(|| serde_json::Number::from_f64(number))
+}
+
 fn write_pairs<S: Serializer>(pairs: &&[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
 }
@@ -181,8 +188,7 @@ impl NewEnqueueToken<'_> {
         text.push('.');
         if let Some(payload) = &self.payload {
             let payload = to_json(&WrittenPayload {
-                // By its shortest text, as JavaScript writes it, so that a whole number has no fraction.
-                r: payload.relative_quality.and_then(|number| number.to_string().parse().ok()),
+                r: payload.relative_quality.and_then(number),
                 k: payload.key,
                 cd: payload.custom_data,
                 o: payload.origin,
@@ -422,4 +428,20 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 
 fn moment(number: u64) -> Timestamp {
     if number < MILLIS_FROM { Timestamp::from_seconds(number) } else { Timestamp::from_millis(number) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_javascript_writes_them() {
+        let written = |value: f64| number(value).map(|number| number.to_string());
+        // The last one was written as its neighbour once.
+        for text in ["0", "1", "17", "0.5", "0.45678663514", "0.9131936115830027"] {
+            assert_eq!(written(text.parse().unwrap()).as_deref(), Some(text));
+        }
+        assert_eq!(written(f64::NAN), None);
+        assert_eq!(written(f64::INFINITY), None);
+    }
 }

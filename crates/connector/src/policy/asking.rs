@@ -15,6 +15,11 @@ use crate::features::{DirectPass, OnFailure};
 /// How long a room has to say whether a queue id may be used once more: the visitor waits for it.
 const VERIFY_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How much of each text of a client's a room is told, in bytes: more of it could make the room refuse the question, and
+/// a client would decide what happens when questions fail.
+const URL_BYTES_MAX: usize = 8 * 1024;
+const HEADER_BYTES_MAX: usize = 1024;
+
 /// What becomes of a use of a queue id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verified {
@@ -54,10 +59,10 @@ fn verify_question(
     visit: &Visit<'_>,
 ) -> Box<Question> {
     let body = VerifyBody {
-        url: visit.view.url,
+        url: beginning(visit.view.url, URL_BYTES_MAX),
         client_ip: visit.client_ip,
         action_name: &action.name,
-        user_agent: visit.header("user-agent"),
+        user_agent: beginning(visit.header("user-agent"), HEADER_BYTES_MAX),
     };
     let customer_id = &visit.common.customer_id;
     Box::new(Question::Verify(VerifyQuestion {
@@ -84,9 +89,11 @@ pub(super) fn direct_pass_question(
     direct_pass: &DirectPass,
     visit: &Visit<'_>,
 ) -> Box<Question> {
-    let [user_agent, referer] = ["user-agent", "referer"].map(|name| visit.header(name));
+    let [user_agent, referer] =
+        ["user-agent", "referer"].map(|name| beginning(visit.header(name), HEADER_BYTES_MAX));
+    let protected_url = beginning(visit.view.url, URL_BYTES_MAX);
     let body = DirectPassBody {
-        protected_url: visit.view.url,
+        protected_url,
         sdk_version: VER,
         platform_version: &visit.common.platform,
         action_name: &action.name,
@@ -104,9 +111,13 @@ pub(super) fn direct_pass_question(
         proxy_key: direct_pass.proxy_key.clone(),
         event_id: Arc::clone(&action.event_id),
         action_name: Arc::clone(&action.name),
-        protected_url: visit.view.url.to_owned(),
+        protected_url: protected_url.to_owned(),
         client_ip: visit.client_ip,
         user_agent: user_agent.to_owned(),
         referer: referer.to_owned(),
     }))
+}
+
+fn beginning(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
 }

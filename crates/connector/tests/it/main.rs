@@ -5,8 +5,10 @@
 #[path = "../../../protocol/tests/it/cases.rs"]
 mod cases;
 mod cost;
+mod features;
 mod fuzz;
 mod invariants;
+mod old_connectors;
 mod refresh;
 mod rules;
 mod site;

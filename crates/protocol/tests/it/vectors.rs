@@ -233,6 +233,26 @@ fn cases_of_addresses_of_a_waiting_room() {
     Tally::of("wr_urls.json", |_| None, run).check(41, &[]);
 }
 
+/// A room serves connectors of every generation, whatever case their addresses come from.
+#[test]
+fn every_address_that_connectors_write_is_understood() {
+    let mut understood = 0;
+    for case in ["tokens.json", "cookies.json", "decisions.json"].into_iter().flat_map(load) {
+        let result = &case["expected"]["result"];
+        let url = result["redirect_url"].as_str().unwrap_or_default();
+        let Some((_, path_and_query)) = url.split_once("https://queue.shop.example") else { continue };
+        // With a path prefix, the part of the address behind it; one prefix ends in two slashes.
+        let prefix =
+            case["input"]["config"]["Integrations"][0]["QueuePathPrefix"].as_str().unwrap_or_default();
+        let prefix = prefix.trim_matches('/');
+        let path_and_query = path_and_query.trim_start_matches('/').trim_start_matches(prefix);
+        let path_and_query = format!("/{}", path_and_query.trim_start_matches('/'));
+        assert!(read_room_url(&path_and_query).is_some(), "{}: {url}", case["id"]);
+        understood += 1;
+    }
+    assert!(understood > 100, "{understood}");
+}
+
 fn room_request(request: Option<RoomRequest>) -> Value {
     let mut fields = json!({
         "kind": null, "error_code": null, "customer": null, "event": null, "ver": null, "cver": null, "man": null,
