@@ -23,11 +23,9 @@ use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use memchr::memchr;
-
 use crate::client_ip;
 use crate::id::QueueId;
-use crate::mac::{Key, is_hex_mac};
+use crate::mac::{HEX_LEN, Key, is_hex_mac};
 use crate::number::parse_digits;
 use crate::queue_token::RedirectType;
 use crate::time::Timestamp;
@@ -291,11 +289,15 @@ impl<'v> Fields<'v> {
             redirect_type: take_encoded(&mut rest, "%26RedirectType%3D"),
             issue_time: take_encoded(&mut rest, "%26IssueTime%3D"),
             hip: take_encoded(&mut rest, "%26Hip%3D"),
-            hash: take_encoded(&mut rest, "%26Hash%3D"),
+            hash: rest.strip_prefix("%26Hash%3D"),
         };
-        // Decoded, the room's id would end at one of these. The strict form of the others has no room for them.
-        let is_whole = fields.event_id.is_some_and(|event_id| !event_id.contains(['&', '=']));
-        (rest.is_empty() && is_whole).then_some(fields)
+        // Nothing follows a hash of this length. Decoded, the room's id would end at one of these; in the strict form
+        // of the other values there is no room for them.
+        let is_whole = fields.hash.is_some_and(|hash| hash.len() == HEX_LEN)
+            && fields
+                .event_id
+                .is_some_and(|event_id| !event_id.bytes().any(|byte| matches!(byte, b'&' | b'=')));
+        is_whole.then_some(fields)
     }
 
     /// The strict form, except that of the hash, which is compared later.
@@ -357,7 +359,14 @@ impl<'v> Fields<'v> {
 #[inline(always)]
 fn take_encoded<'v>(rest: &mut &'v str, name: &str) -> Option<&'v str> {
     let behind = rest.strip_prefix(name)?;
-    let (text, behind) = behind.split_at(memchr(b'%', behind.as_bytes()).unwrap_or(behind.len()));
+    // A queue id is looked at in one step; what else stands here is too short for more than a loop to pay.
+    let is_end = |at: usize| behind.as_bytes().get(at) == Some(&b'%');
+    let end = if is_end(QueueId::TEXT_LEN) && !behind.as_bytes()[..QueueId::TEXT_LEN].contains(&b'%') {
+        QueueId::TEXT_LEN
+    } else {
+        behind.bytes().position(|byte| byte == b'%').unwrap_or(behind.len())
+    };
+    let (text, behind) = behind.split_at(end);
     *rest = behind;
     Some(text)
 }

@@ -143,21 +143,22 @@ impl QueueId {
             filled += group.len();
         }
         // What is no digit gets a value beyond 15, which is seen in all of them together.
-        let values = digits.map(|digit| {
+        let mut all = 0;
+        for digit in &mut digits {
             let number = digit.wrapping_sub(b'0');
-            let letter = (digit | 0x20).wrapping_sub(b'a');
-            if number < 10 {
+            let letter = (*digit | 0x20).wrapping_sub(b'a');
+            *digit = if number < 10 {
                 number
             } else if letter < 6 {
                 letter + 10
             } else {
                 0xf0
-            }
-        });
-        let is_shape = values.iter().fold(0, |all, value| all | value) < 16
-            && [text[8], text[13], text[18], text[23]] == *b"----";
+            };
+            all |= *digit;
+        }
+        let is_shape = all < 16 && [text[8], text[13], text[18], text[23]] == *b"----";
         let mut bytes = [0; 16];
-        for (byte, [high, low]) in bytes.iter_mut().zip(values.as_chunks().0) {
+        for (byte, [high, low]) in bytes.iter_mut().zip(digits.as_chunks().0) {
             *byte = (high << 4) | (low & 15);
         }
         let is_capital = |digit: &u8| digit.wrapping_sub(b'A') < 6;

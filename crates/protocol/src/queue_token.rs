@@ -81,7 +81,11 @@ impl RedirectType {
 
     /// The type of that name, in any letter case, as old services and accepted cookies write it.
     pub fn from_text(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(text))
+        match text {
+            // Most cookies and tokens say this.
+            "queue" => Some(Self::Queue),
+            _ => Self::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(text)),
+        }
     }
 }
 

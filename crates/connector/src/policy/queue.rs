@@ -34,12 +34,10 @@ const TIMEOUT_COOKIE_MINUTES: u32 = 3;
 pub(super) fn decide(action: &QueueAction, visit: &Visit<'_>) -> Result<Decision, Box<Question>> {
     let age = CookieAge::Counts { now: visit.now, validity: action.cookie_validity };
     let held = held::first_good(&action.rooms, age, visit);
-    let token = visit.carried_token();
-
     if let Held::Good((room, cookie)) = &held {
         let verified = asking::verify(action, cookie.queue_id, visit)?;
         if verified.is_refused() {
-            return Ok(refuse_use(action, verified, token.as_ref(), true, visit));
+            return Ok(refuse_use(action, verified, visit.carried_token().as_ref(), true, visit));
         }
         let set_cookies = if action.is_cookie_extended && cookie.fixed_validity_minutes.is_none() {
             vec![renewed(&action.rooms, room, cookie, visit)]
@@ -51,10 +49,11 @@ pub(super) fn decide(action: &QueueAction, visit: &Visit<'_>) -> Result<Decision
             queue_id: cookie.queue_id,
             redirect_type: Some(cookie.redirect_type),
             has_failed: verified == Verified::AllowedUnanswered,
-            ..outcome(action, visit.let_in(token.as_ref()), Reason::CookieAccepted)
+            ..outcome(action, visit.let_in(visit.token_in_address().as_ref()), Reason::CookieAccepted)
         });
     }
 
+    let token = visit.carried_token();
     let Some(carried) = &token else { return send_to_queue(action, held, token.as_ref(), visit) };
     match open(&carried.text, action, visit) {
         Ok(opened) => {
@@ -178,7 +177,7 @@ fn refuse_token<C>(
 
 fn send_to_queue(
     action: &QueueAction,
-    held: Held<(&Room, HeldCookie)>,
+    held: Held<(&Room, HeldCookie<'_>)>,
     token: Option<&CarriedToken<'_>>,
     visit: &Visit<'_>,
 ) -> Result<Decision, Box<Question>> {
@@ -259,13 +258,13 @@ fn enqueue_url(action: &QueueAction, visit: &Visit<'_>) -> String {
     action.address.enqueue_url(&common_query(action, visit), enqueue_token.as_deref(), &target(action, visit))
 }
 
-fn other_address_url(action: &QueueAction, cookie: &HeldCookie, visit: &Visit<'_>) -> String {
+fn other_address_url(action: &QueueAction, cookie: &HeldCookie<'_>, visit: &Visit<'_>) -> String {
     let queue_id = cookie.queue_id.map(|queue_id| queue_id.to_string());
     let redirect_type = cookie.redirect_type.as_str().to_ascii_lowercase();
-    let reason = visit.client_ip.zip(cookie.hashed_ip.as_ref()).map(|(client_ip, hashed_ip)| {
+    let reason = visit.client_ip.zip(cookie.hashed_ip.as_deref()).map(|(client_ip, hashed_ip)| {
         InvalidReason::AcceptedCookie {
             client_ip,
-            hashed_ip: hashed_ip.as_str(),
+            hashed_ip,
             redirect_type: &redirect_type,
             queue_id: queue_id.as_deref(),
             now: visit.now,
@@ -282,7 +281,7 @@ fn other_address_url(action: &QueueAction, cookie: &HeldCookie, visit: &Visit<'_
 }
 
 /// The same cookie, as of now.
-pub(super) fn renewed(rooms: &Rooms, room: &Room, cookie: &HeldCookie, visit: &Visit<'_>) -> SetCookie {
+pub(super) fn renewed(rooms: &Rooms, room: &Room, cookie: &HeldCookie<'_>, visit: &Visit<'_>) -> SetCookie {
     let queue_id = cookie.queue_id.map(|queue_id| queue_id.to_string());
     let renewed = NewAcceptedCookie {
         event_id: &room.event_id,
@@ -290,7 +289,7 @@ pub(super) fn renewed(rooms: &Rooms, room: &Room, cookie: &HeldCookie, visit: &V
         fixed_validity_minutes: cookie.fixed_validity_minutes,
         redirect_type: cookie.redirect_type,
         issued_at: visit.now,
-        hashed_ip: cookie.hashed_ip.as_ref().map(AsRef::as_ref),
+        hashed_ip: cookie.hashed_ip.as_deref(),
     };
     rooms.set_cookie(room, Some(renewed.seal(&visit.common.key)))
 }

@@ -100,6 +100,11 @@ impl<'a> Visit<'a> {
         if self.is_token_ignored { None } else { CarriedToken::of(&self.view) }
     }
 
+    /// The same, where a token matters only if it stands in the address. Mostly, none was taken out of it.
+    pub(super) fn token_in_address(&self) -> Option<CarriedToken<'a>> {
+        if self.url.len() == self.view.url.len() { None } else { self.carried_token() }
+    }
+
     /// The value of a header, or an empty text.
     pub(super) fn header(&self, name: &str) -> &'a str {
         self.headers.get(name).unwrap_or_default()
