@@ -1,5 +1,6 @@
 //! One line of input: a request, and what the connector at its site knows.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -78,11 +79,10 @@ pub(super) struct Request {
     pub(super) body: Option<String>,
 }
 
-/// What is left of a line that is no good case.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct IdAlone {
-    pub(super) id: Value,
+/// The id of a line that is no good case, if it has one.
+pub(super) fn id_alone(line: &[u8]) -> Value {
+    let mut fields: HashMap<String, Value> = serde_json::from_slice(line).unwrap_or_default();
+    fields.remove("id").unwrap_or_default()
 }
 
 /// Names and values, in the order in which they stand there. A name with a list of values stands for several headers.
@@ -92,6 +92,9 @@ pub(super) struct HeaderPairs(pub(super) Vec<(String, String)>);
 /// Reads a line, or says what is wrong with it and where.
 pub(super) fn read(line: &[u8]) -> Result<Case<'_>, String> {
     let text = std::str::from_utf8(line).map_err(|error| format!("the line is not UTF-8: {error}"))?;
+    if !text.trim_start().starts_with('{') {
+        return Err("expected a JSON object on the line".to_owned());
+    }
     let mut json = serde_json::Deserializer::from_str(text);
     let case: Case<'_> = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();

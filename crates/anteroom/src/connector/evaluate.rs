@@ -8,7 +8,7 @@ use anteroom_connector::view::RequestView;
 use serde::Serialize;
 
 use super::answer::{Answer, BadLine};
-use super::case::{self, Case, IdAlone};
+use super::case::{self, Case};
 use super::lines::{self, LINE_BYTES_MAX, Line};
 use super::policies::Policies;
 use super::reason;
@@ -46,10 +46,7 @@ fn answer_all(input: impl Read, output: impl Write) -> io::Result<()> {
 fn answer(line: &[u8], policies: &mut Policies, output: &mut impl Write) -> io::Result<()> {
     let case = match case::read(line) {
         Ok(case) => case,
-        Err(error) => {
-            let IdAlone { id } = serde_json::from_slice(line).unwrap_or_default();
-            return write(output, &BadLine { id, error });
-        }
+        Err(error) => return write(output, &BadLine { id: case::id_alone(line), error }),
     };
     match policies.get(&case) {
         Err(error) => write(output, &Answer::undecided(case.id, error)),

@@ -5,6 +5,7 @@
 #[path = "../../../protocol/tests/it/cases.rs"]
 mod cases;
 mod cost;
+mod explain;
 mod features;
 mod fuzz;
 mod invariants;
