@@ -29,8 +29,10 @@
 //! # }
 //! ```
 //!
-//! A request is decided in memory: no lock, no await, no input or output (I8). Beside the requests, a task keeps
-//! the policy current. This crate moves bytes and reads the clock; it does not know what a trigger, a MAC or a
+//! A request is decided in memory: no lock, no await, no input or output (I8). Only two things make one wait, and both
+//! must be asked for: a trigger that looks at bodies, and an action or feature by which a waiting room is asked first.
+//! Each has a limit in time, behind which the settings say what becomes of the request. Beside the requests, a task keeps
+//! the policy current; [`Connector::inline`] needs none. This crate moves bytes and reads the clock; it does not know what a trigger, a MAC or a
 //! place in a line is.
 
 mod body;

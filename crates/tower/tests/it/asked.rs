@@ -1,6 +1,9 @@
 //! Connectors with a policy made in code, and what a request has to wait for: a waiting room's word, or its own body.
 
 use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anteroom_connector::policy::Policy;
@@ -14,7 +17,9 @@ use anteroom_tower::{
 };
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
+use tokio::time::Instant;
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::platform::{Platform, Says};
@@ -182,4 +187,60 @@ async fn body_is_looked_at_and_handed_on_as_it_came() {
         let answered = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(answered, if is_queued { &b""[..] } else { body });
     }
+}
+
+/// Nothing ever comes of it.
+struct Silent;
+
+impl Body for Silent {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i9_body_that_does_not_come_holds_nobody_for_ever() {
+    let connector = connector(&config_for_bodies(), None, Features::default());
+    let site = service_fn(|_: Request<RequestBody<Silent>>| async {
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::new())))
+    });
+    let mut request = Request::post("/order").body(Silent).unwrap();
+    request.headers_mut().insert("host", "shop.example".parse().unwrap());
+    let response: Response<ConnectorBody<Full<Bytes>>> =
+        connector.layer().layer(site).oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 408);
+    assert_eq!(response.headers()["x-queueit-connector"], "rust");
+}
+
+#[tokio::test(start_paused = true)]
+async fn i9_room_that_hangs_holds_a_visitor_for_a_second() {
+    let room = Platform::open(Says::Nothing).await;
+    let connector = connector(&queue_config().check().unwrap(), Some(room.url()), Features::default());
+    let since = Instant::now();
+    let response = come(&connector).await;
+    assert_reached_site(&response);
+    assert_eq!(response.headers()["x-queueit-failed"], "true");
+    let waited = since.elapsed();
+    assert!((Duration::from_secs(1)..Duration::from_secs(15)).contains(&waited), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_so_many_visitors_wait_for_a_room_at_once() {
+    let room = Platform::open(Says::Nothing).await;
+    let connector = connector(&queue_config().check().unwrap(), Some(room.url()), Features::default());
+    let mut waiting = (0..300).map(|_| Box::pin(come(&connector))).collect::<Vec<_>>();
+    // Each is asked for as far as it goes: those beyond the limit are through at once.
+    let mut context = Context::from_waker(Waker::noop());
+    let through = waiting.iter_mut().filter_map(|visitor| match visitor.as_mut().poll(&mut context) {
+        Poll::Ready(response) => Some(response),
+        Poll::Pending => None,
+    });
+    let through = through.inspect(assert_reached_site).count();
+    assert_eq!(through, 300 - 256);
 }
