@@ -1,11 +1,12 @@
 // The official connector and ours, asked about the same requests: they must say the same, but for a list that says why.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 
 import { BranchCounts } from "./support/differential/branches.mjs";
 import { KINDS, makeCases } from "./support/differential/cases.mjs";
-import { DIFFERENCES, expectedAnswer, foundAnswer } from "./support/differential/differences.mjs";
+import { DIFFERENCES, asTable, expectedAnswer, foundAnswer } from "./support/differential/differences.mjs";
 import { askOfficial, triggerEvents } from "./support/differential/official.mjs";
 import { askOurs } from "./support/differential/ours.mjs";
 import { Random } from "./support/differential/random.mjs";
@@ -50,4 +51,9 @@ test("requests are decided as the official connector decides them", { timeout: 6
   if (CASES < CASES_DEFAULT) return;
   const unreached = [...branches.entries(), ...counts].filter(([, count]) => count === 0).map(([name]) => name);
   assert.deepEqual(unreached, [], "every branch and every listed difference is met");
+});
+
+test("the guide shows the list of differences that is tested", async () => {
+  const guide = await readFile(new URL("../../docs/from-the-official-connector.md", import.meta.url), "utf8");
+  assert.ok(guide.includes(`\n${asTable()}\n`), `docs/from-the-official-connector.md must show:\n${asTable()}`);
 });

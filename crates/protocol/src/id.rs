@@ -144,7 +144,9 @@ impl QueueId {
         }
         // What is no digit gets a value beyond 15, which is seen in all of them together.
         let mut all = 0;
+        let mut has_capitals = false;
         for digit in &mut digits {
+            has_capitals |= digit.wrapping_sub(b'A') < 6;
             let number = digit.wrapping_sub(b'0');
             let letter = (*digit | 0x20).wrapping_sub(b'a');
             *digit = if number < 10 {
@@ -161,15 +163,15 @@ impl QueueId {
         for (byte, [high, low]) in bytes.iter_mut().zip(digits.as_chunks().0) {
             *byte = (high << 4) | (low & 15);
         }
-        let is_capital = |digit: &u8| digit.wrapping_sub(b'A') < 6;
-        let has_capitals = digits.iter().fold(false, |any, digit| any | is_capital(digit));
-        let capitals = if has_capitals {
-            digits.iter().rev().fold(0, |bits, digit| (bits << 1) | u32::from(is_capital(digit)))
-        } else {
-            0
-        };
+        let capitals = if has_capitals { capitals_of(text) } else { 0 };
         is_shape.then_some(Self { bytes, capitals })
     }
+}
+
+/// A bit for each digit that is a capital, the first digit's the lowest.
+fn capitals_of(text: &[u8; QueueId::TEXT_LEN]) -> u32 {
+    let digits = text.iter().rev().filter(|byte| **byte != b'-');
+    digits.fold(0, |bits, digit| (bits << 1) | u32::from(digit.is_ascii_uppercase()))
 }
 
 impl PartialEq for QueueId {

@@ -29,8 +29,8 @@ for (const { IntegrationEvaluator } of EVALUATORS) {
 /**
  * What the official connector makes of a case. Its `error` is set when it gives up and the request passes.
  *
- * A case may say two things that a line for our program does not: `token`, the queue token to hand over instead of
- * the one in the request, and `isPlaneOneEncoded`, see `normalizer`.
+ * A case may say what a line for our program does not: `token`, the queue token to hand over instead of the one in the
+ * request; `isPlaneOneEncoded`, see `normalizer`; `hasDirectPassSettings`, though there is nothing in them.
  */
 export async function askOfficial(testCase) {
   const { method, url } = testCase.request;
@@ -126,11 +126,12 @@ function contextOf(testCase, answer) {
 }
 
 /** Of generation 5 alone: whether the room lets a visitor pass at once. */
-function directActions({ directPass }) {
+function directActions({ directPass, hasDirectPassSettings }) {
   if (!directPass) return null;
   const { timeoutMillis, hasPassed, queueitToken } = directPass;
+  const hasSettings = hasDirectPassSettings || timeoutMillis !== undefined;
   return {
-    getSettings: () => ({ disabled: false, proxyKey: "key", directPass: { timeoutMillis } }),
+    getSettings: () => ({ disabled: false, proxyKey: "key", ...(hasSettings ? { directPass: { timeoutMillis } } : {}) }),
     tryDirectPass: async () => {
       if (hasPassed === undefined) throw new Error("no answer in time");
       return { hasPassed, queueitToken };
