@@ -64,8 +64,6 @@ pub(crate) enum Sight {
     Clear(Verdict),
     /// A waiting room must be asked first.
     Question(Box<Question>),
-    /// Its body must be looked at first.
-    Unclear,
 }
 
 /// Looks at a request by the policy in force, with the beginning of its body, where that was read.

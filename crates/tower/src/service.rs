@@ -58,15 +58,13 @@ where
             None => convert::undecided(self.shared.fallback),
             Some(policy) => {
                 let is_body_awaited = is_body_awaited(policy, &request);
-                let sight = if is_body_awaited {
-                    Sight::Unclear
-                } else {
+                let sight = (!is_body_awaited).then(|| {
                     let answers = Answers::default();
                     convert::look(policy, &self.shared.viewpoint, &request, None, wall_clock(), &answers)
-                };
+                });
                 match sight {
-                    Sight::Clear(verdict) => verdict,
-                    Sight::Unclear | Sight::Question(_) => {
+                    Some(Sight::Clear(verdict)) => verdict,
+                    Some(Sight::Question(_)) | None => {
                         // The one that was polled ready is the one to be called.
                         let clone = self.inner.clone();
                         let inner = std::mem::replace(&mut self.inner, clone);
@@ -117,7 +115,6 @@ where
         match convert::look(&policy, &shared.viewpoint, &request, body, now, &answers) {
             Sight::Clear(verdict) => return Considered { verdict, request },
             Sight::Question(question) => shared.rooms.ask(&question, &mut answers).await,
-            Sight::Unclear => answers = Answers::NONE_TO_COME,
         }
     }
 }
