@@ -127,7 +127,7 @@ impl fmt::Debug for DirectPassQuestion {
 }
 
 /// What waiting rooms and the host have said about one request so far.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Answers {
     /// About the queue id.
     pub verify: Option<VerifyAnswer>,
@@ -135,6 +135,13 @@ pub struct Answers {
     pub direct_pass: Option<DirectPassAnswer>,
     /// The visitor's enqueue token, where the host has one already: then the provider in the settings is not asked.
     pub enqueue_token: Option<String>,
+}
+
+impl fmt::Debug for Answers {
+    /// Without the enqueue token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answers").field("verify", &self.verify).finish_non_exhaustive()
+    }
 }
 
 impl Answers {

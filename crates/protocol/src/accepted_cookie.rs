@@ -376,7 +376,7 @@ fn has_capitals(event_id: &str) -> bool {
 }
 
 /// An accepted cookie to be given out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct NewAcceptedCookie<'a> {
     /// The room that let the visitor in, as configured.
     pub event_id: &'a str,
@@ -390,6 +390,12 @@ pub struct NewAcceptedCookie<'a> {
     pub issued_at: Timestamp,
     /// The hashed address that it is bound to, taken over from the queue token or the cookie before.
     pub hashed_ip: Option<&'a str>,
+}
+
+impl fmt::Debug for NewAcceptedCookie<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NewAcceptedCookie({}, {}, ..)", self.event_id, self.redirect_type)
+    }
 }
 
 impl NewAcceptedCookie<'_> {

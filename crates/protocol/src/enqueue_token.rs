@@ -92,7 +92,7 @@ pub enum Origin {
 /// assert_eq!(token.payload.unwrap().key.as_deref(), Some("member 7"));
 /// # Ok::<(), anteroom_protocol::enqueue_token::EnqueueTokenError>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct NewEnqueueToken<'a> {
     /// Its id, which must never come twice: see [`token_id`].
     pub token_id: &'a str,
@@ -110,6 +110,12 @@ pub struct NewEnqueueToken<'a> {
     pub forwarded_for: Option<&'a str>,
     /// What the room alone can read.
     pub payload: Option<NewPayload<'a>>,
+}
+
+impl fmt::Debug for NewEnqueueToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NewEnqueueToken({}, ..)", self.customer_id)
+    }
 }
 
 /// What an enqueue token says to the room alone.

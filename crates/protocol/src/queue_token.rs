@@ -315,7 +315,7 @@ impl QueueTokenError {
 }
 
 /// A queue token to be given out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct NewQueueToken<'a> {
     /// The waiting room.
     pub room: &'a RoomId,
@@ -329,6 +329,12 @@ pub struct NewQueueToken<'a> {
     pub redirect_type: RedirectType,
     /// The only address that may use it.
     pub client_ip: Option<IpAddr>,
+}
+
+impl fmt::Debug for NewQueueToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NewQueueToken({}, {}, ..)", self.room, self.redirect_type)
+    }
 }
 
 impl NewQueueToken<'_> {

@@ -20,7 +20,7 @@ pub const PROXY_KEY_HEADER: &str = "x-queueit-proxykey";
 pub const ANSWER_BYTES_MAX: usize = 16 * 1024;
 
 /// What a waiting room is told when a queue id is to be verified.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct VerifyBody<'a> {
     /// The absolute address that was asked for.
     pub url: &'a str,
@@ -73,7 +73,7 @@ pub fn is_use_allowed(answer: &[u8], usage_limit: Option<u64>) -> Option<bool> {
 }
 
 /// What a waiting room is told when a visitor might pass without queueing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct DirectPassBody<'a> {
     /// The absolute address that was asked for.
     pub protected_url: &'a str,

@@ -364,7 +364,9 @@ fn time_grows_no_faster_than_the_request() {
     const TIMES: usize = 64;
     let normalized = policy_of(&document_with("IsNormalizationEnabled", json!(true)), &settings());
     let plain = policy();
-    let shapes: [(&str, fn(usize) -> [String; 3]); 9] = [
+    /// Makes a path, a cookie header and a token header of about so many times something.
+    type Shape = fn(usize) -> [String; 3];
+    let shapes: [(&str, Shape); 9] = [
         ("dots", |n| ["/a/..".repeat(n), String::new(), String::new()]),
         ("slashes", |n| ["/".repeat(5 * n), String::new(), String::new()]),
         ("deep and back", |n| ["/a".repeat(n) + &"/..".repeat(n), String::new(), String::new()]),

@@ -172,7 +172,7 @@ impl CommonQuery<'_> {
 }
 
 /// Details of a refusal because of a changed address, for `icr` (6.4).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum InvalidReason<'a> {
     /// A queue token is bound to another address.
     QueueToken {
@@ -194,6 +194,16 @@ pub enum InvalidReason<'a> {
         /// The time of the request.
         now: Timestamp,
     },
+}
+
+impl fmt::Debug for InvalidReason<'_> {
+    /// Names the kind. The rest says whose address it was.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::QueueToken { .. } => "QueueToken(..)",
+            Self::AcceptedCookie { .. } => "AcceptedCookie(..)",
+        })
+    }
 }
 
 impl fmt::Display for InvalidReason<'_> {

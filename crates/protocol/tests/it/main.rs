@@ -7,4 +7,5 @@ mod cases;
 mod enqueue_tokens;
 mod forgeries;
 mod integration;
+mod privacy;
 mod vectors;
