@@ -36,6 +36,10 @@ test("requests are decided as the official connector decides them", { timeout: 6
   }
   const ours = await asked;
   assert.equal(ours.length, cases.length);
+  for (const { id, actionName, reason } of ours) {
+    assert.match(reason, /^[A-Z].*\.$/, `case ${id}`);
+    if (/^[a-z]+$/.test(actionName ?? "")) assert.ok(reason.includes(`"${actionName}"`), `case ${id}: ${reason}`);
+  }
   const failures = cases.filter((_, at) => ours[at].id !== at || JSON.stringify(foundAnswer(ours[at])) !== JSON.stringify(expected[at]));
   console.log(`${cases.length} cases, seed ${SEED}`);
   for (const [name, count] of branches.entries()) console.log(`  branch ${name}: ${count}`);

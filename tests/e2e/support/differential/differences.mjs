@@ -13,6 +13,9 @@ import {
 const TYPES = ["queue", "safetynet", "afterevent", "disabled", "directlink", "idle", "debug", "timeout", "bypass", "unknown"];
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const MAC = /^[0-9a-f]{64}$/;
+/** Longer tokens and cookies are not looked at by ours, in bytes. */
+const TOKEN_MAX = 2048;
+const COOKIE_MAX = 512;
 /** Neither signed nor in any form: found, and refused. */
 const REFUSED = "x";
 
@@ -37,6 +40,15 @@ export const DIFFERENCES = [
     rewrite: (testCase) => {
       const tokens = tokensIn(testCase.request.url);
       return tokens.length > 1 ? { ...testCase, token: carriedToken(testCase) } : testCase;
+    },
+  },
+  {
+    id: "limits",
+    official: "looks at queue tokens and accepted cookies of any length",
+    ours: "takes tokens of more than 2,048 bytes and cookies of more than 512 for forged; genuine ones have some 250",
+    rewrite: (testCase) => {
+      const withShortTokens = refusedToken(testCase, (_, segments) => segments.join().length > TOKEN_MAX);
+      return withCookies(withShortTokens, (_, value) => (value.length > COOKIE_MAX ? REFUSED : value));
     },
   },
   {
