@@ -90,8 +90,8 @@ impl fmt::Debug for EnqueueTokens {
     }
 }
 
-/// Fresh random bytes, by whoever has any: this crate has none.
-pub type Entropy = Arc<dyn Fn() -> [u8; 32] + Send + Sync>;
+/// Fresh random bytes, by whoever has any: this crate has none. Without any, a visitor goes without an enqueue token.
+pub type Entropy = Arc<dyn Fn() -> Option<[u8; 32]> + Send + Sync>;
 
 /// What a site wants kept with a visitor's place, as pairs of a name and a text.
 pub type CustomData = Arc<dyn Fn(&EnqueueRequest<'_>) -> Vec<(String, String)> + Send + Sync>;
@@ -105,7 +105,7 @@ pub type CustomData = Arc<dyn Fn(&EnqueueRequest<'_>) -> Vec<(String, String)> +
 /// use anteroom_protocol::secret::Secret;
 ///
 /// let secret_key = Secret::new("the account's secret key".to_owned());
-/// # fn random() -> [u8; 32] { [7; 32] }
+/// # fn random() -> Option<[u8; 32]> { Some([7; 32]) }
 /// let provider = SignedEnqueueTokens { has_key: true, ..SignedEnqueueTokens::new(secret_key, Arc::new(random)) };
 /// let tokens = EnqueueTokens::new(provider);
 /// # let _ = tokens;
@@ -151,7 +151,7 @@ impl SignedEnqueueTokens {
 
 impl EnqueueTokenProvider for SignedEnqueueTokens {
     fn enqueue_token(&self, request: &EnqueueRequest<'_>) -> Option<String> {
-        let random = (self.entropy)();
+        let random = (self.entropy)()?;
         let [id, key] =
             [&random[..16], &random[16..]].map(|half| <[u8; 16]>::try_from(half).unwrap_or_default());
         let key = self.has_key.then(|| QueueId::from_random(key).to_string());

@@ -54,9 +54,11 @@ mod viewpoint;
 
 pub use anteroom_connector::enqueue_token::{EnqueueTokens, SignedEnqueueTokens};
 pub use anteroom_connector::features::{Diagnostics, DirectPass, Features, Generation, OnFailure};
+pub use anteroom_connector::policy::{CompileError, Policy};
 pub use anteroom_connector::refresh::Source;
 pub use anteroom_connector::settings::{Fallback, Settings};
 pub use anteroom_protocol::forwarded::TrustedProxies;
+pub use anteroom_protocol::integration::{CancelConfig, QueueConfig};
 pub use anteroom_protocol::secret::Secret;
 
 pub use crate::body::ConnectorBody;

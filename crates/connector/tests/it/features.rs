@@ -85,7 +85,7 @@ fn enqueue_token_that_would_tear_the_address_is_left_out() {
 #[test]
 fn signed_enqueue_token_opens_at_the_room_and_differs_each_time() {
     let drawn = AtomicUsize::new(0);
-    let entropy = move || [u8::try_from(drawn.fetch_add(1, Ordering::Relaxed)).unwrap(); 32];
+    let entropy = move || Some([u8::try_from(drawn.fetch_add(1, Ordering::Relaxed)).unwrap(); 32]);
     let provider = SignedEnqueueTokens {
         has_key: true,
         token_id_prefix: Some("shop".to_owned()),
