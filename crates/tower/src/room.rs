@@ -1,7 +1,7 @@
 //! Puts a connector's questions to waiting rooms while a visitor waits: rarely, for a short time, and not for many
 //! visitors at once.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anteroom_connector::ask::{Answers, Call, Question};
 use anteroom_protocol::room_call::ANSWER_BYTES_MAX;
@@ -29,13 +29,16 @@ const CALLS_MAX: usize = 256;
 pub(crate) struct Rooms {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     api_key: Secret,
-    calls: Arc<Semaphore>,
+    calls: Semaphore,
+    /// Whether the newest question got no answer. A line in the log for each visitor would help nobody.
+    is_failing: AtomicBool,
 }
 
 impl Rooms {
     pub(crate) fn new(api_key: Secret, authorities: &[CertificateDer<'static>]) -> Result<Self, StartError> {
         let client = Client::builder(TokioExecutor::new()).build(https(authorities)?);
-        Ok(Self { client, api_key, calls: Arc::new(Semaphore::new(CALLS_MAX)) })
+        let calls = Semaphore::new(CALLS_MAX);
+        Ok(Self { client, api_key, calls, is_failing: AtomicBool::new(false) })
     }
 
     /// Puts a question and takes down what is said, or that nothing is.
@@ -51,8 +54,13 @@ impl Rooms {
                 .unwrap_or_else(|_| Err("it did not answer in time".to_owned())),
             Err(_) => Err("too many visitors wait for it already".to_owned()),
         };
-        if let Err(problem) = &answered {
-            tracing::warn!(%problem, "a waiting room did not say whether a visitor may pass");
+        match (self.is_failing.swap(answered.is_err(), Ordering::Relaxed), &answered) {
+            (false, Err(problem)) => {
+                tracing::warn!(%problem, "a waiting room does not say whether visitors may pass");
+            }
+            (true, Err(problem)) => tracing::debug!(%problem, "a waiting room still does not say"),
+            (true, Ok(_)) => tracing::info!("a waiting room says again whether visitors may pass"),
+            (false, Ok(_)) => {}
         }
         answers.take(question, answered.ok().as_deref());
     }
