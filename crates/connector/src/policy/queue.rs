@@ -184,7 +184,7 @@ fn send_to_queue(
     let set_cookies = removals(action, &held, visit);
     let (url, reason) = match held {
         Held::OtherAddress((_, cookie)) => {
-            (other_address_url(action, &cookie, visit), Reason::CookieOfAnotherAddress)
+            (other_address_url(action, &cookie, token, visit), Reason::CookieOfAnotherAddress)
         }
         Held::Refused | Held::Nothing | Held::Good(_) => {
             if let Some(passed) = pass_directly(action, token, visit)? {
@@ -258,7 +258,13 @@ fn enqueue_url(action: &QueueAction, visit: &Visit<'_>) -> String {
     action.address.enqueue_url(&common_query(action, visit), enqueue_token.as_deref(), &target(action, visit))
 }
 
-fn other_address_url(action: &QueueAction, cookie: &HeldCookie<'_>, visit: &Visit<'_>) -> String {
+/// There is a token only when it is a debug token of no use.
+fn other_address_url(
+    action: &QueueAction,
+    cookie: &HeldCookie<'_>,
+    token: Option<&CarriedToken<'_>>,
+    visit: &Visit<'_>,
+) -> String {
     let queue_id = cookie.queue_id.map(|queue_id| queue_id.to_string());
     let redirect_type = cookie.redirect_type.as_str().to_ascii_lowercase();
     let reason = visit.client_ip.zip(cookie.hashed_ip.as_deref()).map(|(client_ip, hashed_ip)| {
@@ -274,7 +280,7 @@ fn other_address_url(action: &QueueAction, cookie: &HeldCookie<'_>, visit: &Visi
         &common_query(action, visit),
         SESSION_STATE_CODE,
         reason.as_ref(),
-        None,
+        token.map(|token| &*token.text),
         visit.now,
         &target(action, visit),
     )

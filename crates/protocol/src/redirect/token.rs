@@ -44,11 +44,15 @@ pub fn strip_token(url: &str) -> Cow<'_, str> {
     }
     let mut stripped = String::with_capacity(url.len());
     stripped.push_str(before);
+    let query_start = stripped.len();
     let mut separator = '?';
-    for parameter in query.split('&').filter(|parameter| !is_token(parameter) && !parameter.is_empty()) {
+    for parameter in query.split('&').filter(|parameter| !is_token(parameter)) {
         stripped.push(separator);
         stripped.push_str(parameter);
         separator = '&';
+    }
+    if stripped.len() == query_start + 1 {
+        stripped.truncate(query_start);
     }
     stripped.push_str(fragment);
     Cow::Owned(stripped)
@@ -97,6 +101,19 @@ mod tests {
         assert_eq!(find_token("/?queueittoken=&queueittoken=a&queueittoken=b").as_deref(), Some("a"));
         assert_eq!(find_token("/?queueittoken=%zz&queueittoken=%41").as_deref(), Some("A"));
         assert_eq!(find_token("/?QueueItToken=a"), None);
+    }
+
+    #[test]
+    fn all_but_tokens_stays_also_empty_parameters() {
+        for (url, stripped) in [
+            ("/?&a&queueittoken=x", "/?&a"),
+            ("/?a&&QueueITToken=x&b#f", "/?a&&b#f"),
+            ("/?queueittoken=x&queueittoken=y#f", "/#f"),
+            ("/?&queueittoken=x", "/"),
+            ("/?a&queueittoken", "/?a"),
+        ] {
+            assert_eq!(strip_token(url), stripped, "{url}");
+        }
     }
 
     #[test]
