@@ -18,15 +18,15 @@ const TOKEN_KINDS = [
   "last second", "odd time", "no time", "other room", "room in other case", "no room", "no queue id",
   "empty queue id", "queue id of other make", "queue id in capitals", "no type", "empty type", "unknown type",
   "debug", "debug in capitals", "debug, expired", "debug, wrong MAC", "debug for another room", "unknown keys", "far too long", "other order", "MAC in the middle", "MAC in front", "key twice", "segments of other make",
-  "not extendable", "tampered", "wrong MAC", "MAC in capitals", "MAC twice", "two MACs", "no MAC", "another key",
-  "garbage", "more behind",
+  "not extendable", "tampered", "wrong MAC", "MAC in capitals", "MAC twice", "two MACs", "scratched", "scratched, then signed",
+  "no MAC", "another key", "garbage", "more behind",
 ];
 const COOKIE_KINDS = [
   "plain", "old", "last second", "from ahead", "fixed validity", "right address", "another address", "no queue id",
   "empty queue id", "queue id undefined", "queue id in capitals", "queue id of other make", "other order",
   "unknown field", "far too long", "field twice", "equals sign too many", "type of other make", "type of diagnostics",
   "time that is none", "other room inside", "room in other case", "wrong MAC", "MAC in capitals", "another key",
-  "deleted", "empty", "garbage", "type moved into time", "validity moved into queue id", "address moved into time",
+  "scratched", "deleted", "empty", "garbage", "type moved into time", "validity moved into queue id", "address moved into time",
   "type moved into queue id", "room moved into queue id", "twice",
 ];
 /** What a case may be made of, as its `made` says. */
@@ -95,10 +95,33 @@ function makeDirectPass(random, testCase, rooms, made) {
 function makeUrl(random) {
   const segments = Array.from({ length: random.below(4) }, () => random.one(SEGMENTS));
   // Normalising makes a difference here, and only whoever does not give up on the first character sees it.
+  if (random.percent(10)) return `https://${random.one(HOSTS)}/${scribble(random, 12)}`;
   const path = random.percent(4) ? "\u{1f600}//../%74ickets" : segments.join("/");
   const query = random.percent(50) ? `?${random.one(QUERIES)}` : "";
   const fragment = random.percent(5) ? "#top" : "";
   return `https://${random.one(HOSTS)}/${path}${query}${fragment}`;
+}
+
+/** Whatever can stand in an address, in no order. */
+function scribble(random, length) {
+  const pieces = [..."/./.%?&=+:;@~_-a1Z", "..", "//", "%2e", "%2F", "%41", "%", "%zz", "%C3%A9", "é", "\\", " ", "%20", "tickets", "\u{1f600}", "|", "\""];
+  return Array.from({ length: random.below(length) }, () => random.one(pieces)).join("");
+}
+
+/** The same text with a few characters changed, taken out, put in or doubled. */
+function scratched(random, text) {
+  const characters = [...text];
+  for (let left = random.between(1, 3); left > 0; left -= 1) {
+    const at = random.below(characters.length);
+    const other = random.one([..."~_=&a1Z0-. ", characters[at]]);
+    random.one([
+      () => characters.splice(at, 1),
+      () => characters.splice(at, 1, other),
+      () => characters.splice(at, 0, other),
+      () => characters.splice(at, 0, ...characters.slice(at, at + random.below(12))),
+    ])();
+  }
+  return characters.join("");
 }
 
 function makeAjaxPageUrl(random, made) {
@@ -202,6 +225,11 @@ function makeToken(random, testCase, rooms, made) {
     "MAC in capitals": () => (finish = (text) => text.replace(/h_([0-9a-f]{64})/, (_, mac) => `h_${mac.toUpperCase()}`)),
     "MAC twice": () => (finish = (text) => text + (/~h_[0-9a-f]{64}/.exec(text)?.[0] ?? "~h_0")),
     "two MACs": () => (finish = (text) => `${text}~h_${hmac(secretKey, text)}`),
+    scratched: () => (finish = (text) => scratched(random, text)),
+    "scratched, then signed": () => (finish = (text) => {
+      const unsigned = scratched(random, text.replace(/~h_[0-9a-f]{64}/, ""));
+      return `${unsigned}~h_${hmac(secretKey, unsigned)}`;
+    }),
     "no MAC": () => (finish = (text) => text.replace(/~h_[0-9a-f]{64}/, "")),
     "another key": () => (finish = () => sealToken(segments, "another key")),
     garbage: () => (finish = () => random.one(["garbage", "~~~", "e_spring24", "a b&t=https://evil.example/#x", "späti", "h_", "\u{1f600}"])),
@@ -275,6 +303,7 @@ function makeAccepted(random, testCase, room, rooms, made) {
     "wrong MAC": () => seal().replace(/.$/, (digit) => (digit === "0" ? "1" : "0")),
     "MAC in capitals": () => seal().replace(/Hash=.*/, (text) => `Hash=${text.slice(5).toUpperCase()}`),
     "another key": () => sealCookie(fields, "another key"),
+    scratched: () => scratched(random, seal()).replaceAll(/[; ]/g, ""),
     deleted: () => "deleted",
     empty: () => "",
     garbage: () => random.one(["x", "a=b&c", "EventId", "%", "Hash="]),

@@ -51,7 +51,7 @@ export function withoutToken(url) {
   const parameters = query.slice(1).split("&");
   const kept = parameters.filter((parameter) => parameter.split("=")[0].toLowerCase() !== "queueittoken");
   if (kept.length === parameters.length) return url;
-  return path + (kept.length > 0 ? `?${kept.join("&")}` : "") + fragment;
+  return path + (kept.join("&") ? `?${kept.join("&")}` : "") + fragment;
 }
 
 /** Every `queueittoken` of the address, decoded, in order. */
