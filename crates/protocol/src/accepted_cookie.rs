@@ -404,33 +404,45 @@ impl NewAcceptedCookie<'_> {
     /// The room's id is written in small letters, because every official connector accepts that, and none its own
     /// cookie with capitals (11-B2).
     pub fn seal(&self, key: &Key) -> String {
-        let event_id = self.event_id.to_ascii_lowercase();
-        let redirect_type = self.redirect_type.as_str().to_ascii_lowercase();
-        let fixed_validity =
-            self.fixed_validity_minutes.map(|minutes| minutes.to_string()).unwrap_or_default();
-        // Ten digits before 2001 too, so that a clock that is far off makes short cookies and no forged ones.
-        let issue_time = format!("{:010}", self.issued_at.as_seconds());
-        let queue_id = self.queue_id.unwrap_or_default();
-        let hashed_ip = self.hashed_ip.unwrap_or_default();
-        let signed = [&event_id, queue_id, &fixed_validity, &redirect_type, &issue_time, hashed_ip];
-        let mac = key.sign(&signed.map(str::as_bytes)).to_hex();
-
         let mut value = String::with_capacity(320);
-        for (name, text) in [
-            ("EventId=", event_id.as_str()),
-            ("&QueueId=", queue_id),
-            ("&FixedValidityMins=", &fixed_validity),
-            ("&RedirectType=", &redirect_type),
-            ("&IssueTime=", &issue_time),
-            ("&Hip=", hashed_ip),
-        ] {
-            if !text.is_empty() {
-                value.push_str(name);
-                value.push_str(text);
-            }
-        }
-        write!(value, "&Hash={mac}").expect("writing to a String cannot fail");
+        self.write(&mut value, key).expect("writing to a String cannot fail");
         value
+    }
+
+    fn write(&self, value: &mut String, key: &Key) -> fmt::Result {
+        // The values as they are signed, one behind the other, and where each ends.
+        let mut signed = String::with_capacity(192);
+        let mut ends = [0; 6];
+        signed.push_str(self.event_id);
+        signed.make_ascii_lowercase();
+        ends[0] = signed.len();
+        signed.push_str(self.queue_id.unwrap_or_default());
+        ends[1] = signed.len();
+        if let Some(minutes) = self.fixed_validity_minutes {
+            write!(signed, "{minutes}")?;
+        }
+        ends[2] = signed.len();
+        signed.push_str(self.redirect_type.as_str());
+        signed[ends[2]..].make_ascii_lowercase();
+        ends[3] = signed.len();
+        // Ten digits before 2001 too, so that a clock that is far off makes short cookies and no forged ones.
+        write!(signed, "{:010}", self.issued_at.as_seconds())?;
+        ends[4] = signed.len();
+        signed.push_str(self.hashed_ip.unwrap_or_default());
+        ends[5] = signed.len();
+
+        let names = ["EventId=", "&QueueId=", "&FixedValidityMins=", "&RedirectType=", "&IssueTime=", "&Hip="];
+        let mut start = 0;
+        for (name, end) in names.into_iter().zip(ends) {
+            if start < end {
+                value.push_str(name);
+                value.push_str(&signed[start..end]);
+            }
+            start = end;
+        }
+        value.push_str("&Hash=");
+        value.push_str(key.sign(&[signed.as_bytes()]).to_hex().as_str());
+        Ok(())
     }
 }
 

@@ -12,6 +12,8 @@
 use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
+use memchr::{memchr, memchr_iter};
+
 use crate::client_ip;
 use crate::id::{QueueId, RoomId};
 use crate::mac::Key;
@@ -138,8 +140,11 @@ impl<'t> RawQueueToken<'t> {
             hash_segments: 0,
         };
         for segment in text.split('~') {
-            let Some((key, value)) = segment.split_once('_') else { continue };
-            if value.contains('_') {
+            // By bytes, because segments are short: exactly one underscore, and the key before it is shorter still.
+            let bytes = segment.as_bytes();
+            let Some(at) = bytes.iter().position(|byte| *byte == b'_') else { continue };
+            let (key, value) = (&segment[..at], &segment[at + 1..]);
+            if memchr(b'_', value.as_bytes()).is_some() {
                 continue;
             }
             match key {
@@ -162,12 +167,10 @@ impl<'t> RawQueueToken<'t> {
 
     /// The signed text, in the two pieces around the first occurrence of `~h_` and the MAC.
     pub fn signed_parts(&self) -> [&'t str; 2] {
-        const MARK: &str = "~h_";
         let Some(hash) = self.hash else { return [self.text, ""] };
-        self.text
-            .match_indices(MARK)
-            .map(|(at, _)| (&self.text[..at], &self.text[at + MARK.len()..]))
-            .find_map(|(before, after)| after.strip_prefix(hash).map(|rest| [before, rest]))
+        memchr_iter(b'~', self.text.as_bytes())
+            .map(|at| (&self.text[..at], &self.text[at..]))
+            .find_map(|(before, after)| Some([before, after.strip_prefix("~h_")?.strip_prefix(hash)?]))
             .unwrap_or([self.text, ""])
     }
 
