@@ -1,6 +1,7 @@
 // Requests by chance, made so that they meet the config they are for: its rooms, its addresses, its triggers.
 
 import { ROOMS, makeConfig } from "./configs.mjs";
+import { scratched, scribble } from "./scribble.mjs";
 import { COOKIE_PREFIX, enc, hmac, readCookie, sealCookie, sealToken } from "./wire.mjs";
 
 const CASES_PER_CONFIG = 10;
@@ -102,33 +103,11 @@ function makeUrl(random) {
   return `https://${random.one(HOSTS)}/${path}${query}${fragment}`;
 }
 
-/** Whatever can stand in an address, in no order. */
-function scribble(random, length) {
-  const pieces = [..."/./.%?&=+:;@~_-a1Z", "..", "//", "%2e", "%2F", "%41", "%", "%zz", "%C3%A9", "é", "\\", " ", "%20", "tickets", "\u{1f600}", "|", "\""];
-  return Array.from({ length: random.below(length) }, () => random.one(pieces)).join("");
-}
-
-/** The same text with a few characters changed, taken out, put in or doubled. */
-function scratched(random, text) {
-  const characters = [...text];
-  for (let left = random.between(1, 3); left > 0; left -= 1) {
-    const at = random.below(characters.length);
-    const other = random.one([..."~_=&a1Z0-. ", characters[at]]);
-    random.one([
-      () => characters.splice(at, 1),
-      () => characters.splice(at, 1, other),
-      () => characters.splice(at, 0, other),
-      () => characters.splice(at, 0, ...characters.slice(at, at + random.below(12))),
-    ])();
-  }
-  return characters.join("");
-}
-
 function makeAjaxPageUrl(random, made) {
   const kind = random.weighted({ good: 6, malformed: 2, plain: 1, empty: 1 });
   made.push(`ajax ${kind}`);
   if (kind === "good") return encodeURIComponent("https://shop.example/page?a=1&b=späti#x");
-  return { malformed: random.one(["%E0%A4%A", "100%"]), plain: "app", empty: "" }[kind];
+  return { malformed: random.one(["%E0%A4%A", "100%"]), plain: random.one(["app", scribble(random, 8)]), empty: "" }[kind];
 }
 
 /** The rooms of one of the config's integrations: the first has most weight, as in real ones. */

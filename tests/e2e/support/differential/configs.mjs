@@ -1,5 +1,7 @@
 // Integration configs by chance: every action, validator, operator and field that protocol section 4 knows.
 
+import { scribble } from "./scribble.mjs";
+
 /** Rooms among which some are the beginning of others, where forged cookies would pay. */
 export const ROOMS = ["spring24", "spring2", "springvip", "spring", "autumn", "winter9", "summersale"];
 /** Official connectors cannot read back their own cookie for this one (11-B2). */
@@ -120,8 +122,9 @@ function makePart(random) {
   } else if (validator === "RequestBodyValidator") {
     texts = TEXTS.Body;
   }
-  part.ValueToCompare = random.percent(4) ? null : random.one(texts);
-  part.ValuesToCompare = random.percent(6) ? null : Array.from({ length: random.below(4) }, () => random.one(texts));
+  const text = () => (random.percent(12) ? scribble(random, 4) : random.one(texts));
+  part.ValueToCompare = random.percent(4) ? null : text();
+  part.ValuesToCompare = random.percent(6) ? null : Array.from({ length: random.below(4) }, text);
   return part;
 }
 
