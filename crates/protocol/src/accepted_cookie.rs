@@ -431,7 +431,8 @@ impl NewAcceptedCookie<'_> {
         signed.push_str(self.hashed_ip.unwrap_or_default());
         ends[5] = signed.len();
 
-        let names = ["EventId=", "&QueueId=", "&FixedValidityMins=", "&RedirectType=", "&IssueTime=", "&Hip="];
+        let names =
+            ["EventId=", "&QueueId=", "&FixedValidityMins=", "&RedirectType=", "&IssueTime=", "&Hip="];
         let mut start = 0;
         for (name, end) in names.into_iter().zip(ends) {
             if start < end {
