@@ -179,7 +179,8 @@ impl Policy {
     /// provider of enqueue tokens draws. Costs one pass over
     /// each thing that triggers look at and, where a queue action matches, one MAC for a cookie or token that is good.
     /// A request that passes without a cookie to be set takes no allocation, unless triggers look at its normalised
-    /// address, at letters beyond ASCII without regard to case, or for more than 128 texts in one thing.
+    /// address, at letters beyond ASCII without regard to case, or one of more than
+    /// 128 texts that are looked for in one thing occurs.
     pub fn decide(&self, view: &RequestView<'_>, now: Timestamp) -> Decision {
         self.look(view, now, &Answers::NONE_TO_COME)
             .expect("a question is only asked when its answer is not there, and all answers are")
