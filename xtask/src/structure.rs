@@ -76,6 +76,7 @@ const RULES: &[Rule] = &[
             "anteroom-queue",
             "anteroom-store",
             "anteroom-listen",
+            "anteroom-connector",
             "anteroom-tower",
             "anteroom-gateway",
             "anteroom-room",

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::assemble::{self, Part};
+use crate::connector::{self, ConnectorCommand};
 use crate::demo;
 use crate::failure::Failure;
 use crate::settings::{LogSettings, REFERENCE, Settings};
@@ -32,6 +33,9 @@ enum Command {
     Platform(WithSettings),
     /// Run the gateway alone: the connector as a reverse proxy in front of a site
     Gateway(WithSettings),
+    /// Ask the connector what it would do with a request, and why
+    #[command(subcommand)]
+    Connector(ConnectorCommand),
     /// Check a settings file and tell every mistake, or print the reference of all settings
     Check(CheckOptions),
 }
@@ -64,6 +68,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Room(given) => run_parts(given.config.as_deref(), &[Part::Room]),
         Command::Platform(given) => run_parts(given.config.as_deref(), &[Part::Platform]),
         Command::Gateway(given) => run_parts(given.config.as_deref(), &[Part::Gateway]),
+        Command::Connector(command) => connector::run(&command),
         Command::Check(options) => check(&options),
     }
 }

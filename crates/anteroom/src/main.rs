@@ -10,6 +10,7 @@
 
 mod assemble;
 mod cli;
+mod connector;
 mod credentials;
 mod demo;
 mod failure;

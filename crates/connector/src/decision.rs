@@ -31,6 +31,9 @@ pub struct Decision {
     pub redirect_type: Option<RedirectType>,
     /// Whether a script of a page asked and follows redirects itself. False when no action matched.
     pub is_ajax: bool,
+    /// Whether a waiting room did not say what it was asked, and the visitor passes all the same, as the settings
+    /// say: then [`FAILED_HEADER`] goes onto the response.
+    pub has_failed: bool,
     /// Why, for people.
     pub reason: Reason,
 }
@@ -47,6 +50,7 @@ impl Decision {
             queue_id: None,
             redirect_type: None,
             is_ajax: false,
+            has_failed: false,
             reason,
         }
     }
@@ -71,7 +75,7 @@ pub enum Outcome {
     /// The visitor is let in: answer 302 to the same address without the queue token, with
     /// [`NO_CACHE_HEADERS`], so that the token does not stay in the address bar, in histories and in referrers.
     StripToken {
-        /// The address without the queue token.
+        /// The address without the queue token, as visible ASCII alone.
         location: String,
     },
 }
@@ -97,6 +101,20 @@ pub enum ActionKind {
     Cancel,
     /// Let pass, whatever later actions say.
     Ignore,
+    /// No action at all: a debug token is not good, and its bearer is told so.
+    Diagnostics,
+}
+
+impl ActionKind {
+    /// What official connectors call it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queue => "Queue",
+            Self::Cancel => "Cancel",
+            Self::Ignore => "Ignore",
+            Self::Diagnostics => "ConnectorDiagnosticsRedirect",
+        }
+    }
 }
 
 /// Why a request was decided as it was. Its text is one plain sentence and never holds a key, a queue token, a
@@ -121,6 +139,16 @@ pub enum Reason {
     CookieRefused,
     /// The accepted cookie is bound to another address than the visitor now has.
     CookieOfAnotherAddress,
+    /// The queue id has been used as often as it may be.
+    UsageLimitReached,
+    /// The waiting room did not say whether the queue id may be used once more, and the settings say to refuse then.
+    NotVerified,
+    /// The waiting room says that the visitor may pass without queueing.
+    DirectlyPassed,
+    /// The waiting room did not say whether the visitor may pass without queueing, and the settings say to let pass.
+    DirectPassFailed,
+    /// Connector diagnostics were asked for with a debug token that is not good.
+    DebugTokenRefused(TokenFault),
     /// A cancel action ended the visitor's pass.
     Cancelled,
     /// A cancel action found no pass to end.
@@ -162,6 +190,18 @@ impl fmt::Display for Reason {
             Self::CookieRefused => "the visitor's accepted cookie is over or not genuine",
             Self::CookieOfAnotherAddress => {
                 "the visitor's accepted cookie is bound to another network address than the visitor's"
+            }
+            Self::UsageLimitReached => "the visitor's queue id has been used as often as it may be",
+            Self::NotVerified => {
+                "the waiting room did not say whether the visitor's queue id may be used again"
+            }
+            Self::DirectlyPassed => "the waiting room lets the visitor pass without queueing",
+            Self::DirectPassFailed => {
+                "the waiting room did not say whether the visitor may pass without queueing, so they may"
+            }
+            Self::DebugTokenRefused(TokenFault::Expired) => "the debug token's time is over",
+            Self::DebugTokenRefused(_) => {
+                "the debug token is not signed with this account's key, or was altered"
             }
             Self::Cancelled => "a cancel action ended the visitor's pass",
             Self::NothingToCancel => {

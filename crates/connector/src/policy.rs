@@ -13,26 +13,34 @@
 //! triggers (protocol 11-S6 and S7).
 
 mod action;
+mod asking;
 mod cancel;
+mod diagnostics;
 mod held;
 mod queue;
 mod visit;
 
 use std::cell::OnceCell;
 use std::fmt;
+use std::sync::Arc;
 
-use anteroom_protocol::accepted_cookie::rooms_that_need_queue_id;
-use anteroom_protocol::integration::{self, Action, IntegrationConfig};
+use anteroom_protocol::accepted_cookie::{CookieAge, rooms_that_need_queue_id};
+use anteroom_protocol::integration::{Action, IntegrationConfig};
 use anteroom_protocol::mac::Key;
 use anteroom_protocol::problem::Problem;
 use anteroom_protocol::redirect::strip_token;
 use anteroom_protocol::time::Timestamp;
 
 use self::action::CompiledAction;
+use self::diagnostics::Check;
+use self::held::Held;
 use self::visit::Visit;
+use crate::ask::{Answers, Question, Step};
 use crate::decision::{ActionKind, Decision, Reason};
+use crate::features::Features;
+use crate::set_cookie::SetCookie;
 use crate::settings::Settings;
-use crate::triggers::{Sources, SourcesBuilder, Triggers, Values};
+use crate::triggers::{Triggers, TriggersBuilder, Values};
 use crate::view::RequestView;
 
 /// An integration config made ready to decide requests. Never changes.
@@ -60,6 +68,7 @@ use crate::view::RequestView;
 ///     room_base: None,
 ///     platform_suffix: None,
 ///     fallback: Fallback::LetPass,
+///     features: Default::default(),
 /// };
 /// let policy = Policy::compile(&config, &settings)?;
 ///
@@ -75,9 +84,10 @@ use crate::view::RequestView;
 pub struct Policy {
     version: u64,
     warnings: Vec<String>,
-    sources: Sources,
+    triggers: Triggers,
+    body_bytes_max: usize,
     /// In the order in which they are tried.
-    actions: Vec<(Triggers, CompiledAction)>,
+    actions: Vec<CompiledAction>,
     common: Common,
 }
 
@@ -89,6 +99,11 @@ struct Common {
     version_text: String,
     /// `&kupver=…`, or empty.
     address_end: String,
+    /// The platform the connector is built into, or empty.
+    platform: String,
+    /// Whether the config was given in code.
+    is_inline: bool,
+    features: Features,
 }
 
 /// Why an integration config cannot be followed with these settings.
@@ -122,13 +137,13 @@ impl Policy {
             .iter()
             .map(String::as_str)
         }));
-        let mut sources = SourcesBuilder::default();
+        let mut triggers = TriggersBuilder::default();
         let mut actions = Vec::with_capacity(config.integrations.len());
         for integration in &config.integrations {
-            let triggers = Triggers::compile(&integration.triggers, integration.is_normalized, &mut sources);
-            actions.push((triggers, CompiledAction::compile(integration, &need_queue_id, settings)));
+            triggers.add(&integration.triggers, integration.is_normalized);
+            actions.push(CompiledAction::compile(integration, &need_queue_id, settings));
         }
-        let sources = sources.build().map_err(|error| {
+        let triggers = triggers.build().map_err(|error| {
             CompileError(vec![Problem::new(
                 "Integrations",
                 error.to_string(),
@@ -138,7 +153,8 @@ impl Policy {
         Ok(Self {
             version: config.version,
             warnings: warnings(config, settings),
-            sources,
+            body_bytes_max: if triggers.has_body() { settings.features.body_bytes_max } else { 0 },
+            triggers,
             actions,
             common: Common {
                 key: Key::from_secret(&settings.secret_key),
@@ -149,39 +165,117 @@ impl Policy {
                     .as_ref()
                     .map(|suffix| format!("&kupver={suffix}"))
                     .unwrap_or_default(),
+                platform: settings.platform_suffix.clone().unwrap_or_default(),
+                is_inline: config.is_inline,
+                features: settings.features.clone(),
             },
         })
     }
 
-    /// Says what to do with one request.
+    /// Says what to do with one request. What a waiting room would have to be asked first counts as not answered: a
+    /// host that can ask takes [`step`](Self::step).
     ///
-    /// Reads nothing but its arguments: the same request at the same time gets the same answer. Costs one pass over
+    /// Reads nothing but its arguments: the same request at the same time gets the same answer, save for what a
+    /// provider of enqueue tokens draws. Costs one pass over
     /// each thing that triggers look at and, where a queue action matches, one MAC for a cookie or token that is good.
     /// A request that passes without a cookie to be set takes no allocation, unless triggers look at its normalised
-    /// address, at letters beyond ASCII without regard to case, or for more than 128 texts in one thing.
+    /// address, at letters beyond ASCII without regard to case, or one of more than
+    /// 128 texts that are looked for in one thing occurs.
     pub fn decide(&self, view: &RequestView<'_>, now: Timestamp) -> Decision {
+        self.look(view, now, &Answers::NONE_TO_COME)
+            .expect("a question is only asked when its answer is not there, and all answers are")
+    }
+
+    /// Says what to do with one request, or what a waiting room must be asked first: see [`ask`](crate::ask). Put the
+    /// answer into `answers` and call it again with the same request and time; each question comes once at the most.
+    pub fn step(&self, view: &RequestView<'_>, now: Timestamp, answers: &Answers) -> Step {
+        match self.look(view, now, answers) {
+            Ok(decision) => Step::Decided(decision),
+            Err(question) => Step::Ask(question),
+        }
+    }
+
+    fn look(
+        &self,
+        view: &RequestView<'_>,
+        now: Timestamp,
+        answers: &Answers,
+    ) -> Result<Decision, Box<Question>> {
         // By case, as HTTP compares methods: `head` is another method, and guarded.
         if matches!(view.method, "HEAD" | "OPTIONS") {
-            return Decision::untouched(Reason::MethodNotGuarded);
+            return Ok(Decision::untouched(Reason::MethodNotGuarded));
         }
         let url = strip_token(view.url);
-        let normalized = OnceCell::new();
-        let values = Values::new(&self.sources, *view, &url, &normalized);
-        let Some((_, action)) = self.actions.iter().find(|(triggers, _)| triggers.match_request(&values))
-        else {
-            return Decision::untouched(Reason::NoActionMatches);
-        };
-        let visit = Visit::new(&self.common, view, &url, now);
-        let mut decision = match action {
-            CompiledAction::Queue(action) => queue::decide(action, &visit),
-            CompiledAction::Cancel(action) => cancel::decide(action, &visit),
-            CompiledAction::Ignore { .. } => {
-                Decision { action: Some(ActionKind::Ignore), ..Decision::untouched(Reason::Ignored) }
+        match &self.common.features.diagnostics {
+            None => match self.matched(view, &url) {
+                None => Ok(Decision::untouched(Reason::NoActionMatches)),
+                Some(action) => act(action, &Visit::new(&self.common, view, &url, now, answers)),
+            },
+            Some(diagnostics) => {
+                let mut visit = Visit::new(&self.common, view, &url, now, answers);
+                let token = match diagnostics::check(diagnostics, &self.common, view, now) {
+                    Check::Refused(decision) => return Ok(*decision),
+                    Check::Off => None,
+                    Check::On { token } => Some(token),
+                };
+                if token.is_some() && diagnostics.is_strict {
+                    visit.ignore_token();
+                }
+                let action = self.matched(view, &url);
+                let mut decision = match action {
+                    None => Decision::untouched(Reason::NoActionMatches),
+                    Some(action) => act(action, &visit)?,
+                };
+                if let Some(token) = token {
+                    decision.set_cookies.push(diagnostics::cookie(&token, &url, action, &visit));
+                }
+                Ok(decision)
             }
-        };
-        decision.action_name = Some(action.name());
-        decision.is_ajax = visit.is_ajax();
-        decision
+        }
+    }
+
+    /// The first action with a trigger that matches. `url` is the address without queue tokens.
+    fn matched(&self, view: &RequestView<'_>, url: &str) -> Option<&CompiledAction> {
+        let normalized = OnceCell::new();
+        let values = Values::new(&self.triggers, *view, url, &normalized);
+        self.triggers.first_match(&values).map(|action| &self.actions[action])
+    }
+
+    /// Writes the accepted cookie of a room anew as of now, also one of a fixed validity, for a host that wants a visit
+    /// to last while something goes on (protocol section 3.6). Nothing when no queue action has that room, or the
+    /// visitor holds no cookie of it that is good: whatever else the official call does here would sign what a client
+    /// made up (11-S2).
+    pub fn extend_queue_cookie(
+        &self,
+        event_id: &str,
+        view: &RequestView<'_>,
+        now: Timestamp,
+    ) -> Option<SetCookie> {
+        let (action, room) = self.actions.iter().find_map(|action| match action {
+            CompiledAction::Queue(action) => {
+                let room = action.rooms.as_slice().iter().find(|room| &*room.event_id == event_id);
+                room.map(|room| (action, room))
+            }
+            CompiledAction::Cancel(_) | CompiledAction::Ignore { .. } => None,
+        })?;
+        let answers = Answers::default();
+        let visit = Visit::new(&self.common, view, view.url, now, &answers);
+        let age = CookieAge::Counts { now, validity: action.cookie_validity };
+        match held::of_room(room, age, &visit) {
+            Held::Good(cookie) => Some(queue::renewed(&action.rooms, room, &cookie, &visit)),
+            Held::Nothing | Held::Refused | Held::OtherAddress(_) => None,
+        }
+    }
+
+    /// Whether any trigger looks at the request's body. If none does, a host need not read it.
+    pub const fn reads_body(&self) -> bool {
+        self.body_bytes_max > 0
+    }
+
+    /// How much of the beginning of a body a host is to put into the [view](RequestView::body), in bytes; 0 when no
+    /// trigger looks at it. What is not UTF-8 may stand there with replacement characters.
+    pub const fn body_bytes_max(&self) -> usize {
+        self.body_bytes_max
     }
 
     /// The version of the integration config.
@@ -189,7 +283,7 @@ impl Policy {
         self.version
     }
 
-    /// What in the config is allowed but probably not meant, or not followed yet; a sentence each.
+    /// What in the config is allowed but probably not meant; a sentence each.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
@@ -202,21 +296,20 @@ impl fmt::Debug for Policy {
     }
 }
 
+/// What a matched action says.
+fn act(action: &CompiledAction, visit: &Visit<'_>) -> Result<Decision, Box<Question>> {
+    let mut decision = match action {
+        CompiledAction::Queue(action) => queue::decide(action, visit)?,
+        CompiledAction::Cancel(action) => cancel::decide(action, visit),
+        CompiledAction::Ignore { .. } => {
+            Decision { action: Some(ActionKind::Ignore), ..Decision::untouched(Reason::Ignored) }
+        }
+    };
+    decision.action_name = Some(Arc::clone(action.name()));
+    decision.is_ajax = visit.is_ajax();
+    Ok(decision)
+}
+
 fn warnings(config: &IntegrationConfig, settings: &Settings) -> Vec<String> {
-    let unverified = config.integrations.iter().enumerate().filter_map(|(at, integration)| {
-        let is_verified = matches!(&integration.action, Action::Queue(queue) if queue.is_queue_id_verified);
-        is_verified.then(|| {
-            format!(
-                "Integrations[{at}].VerifyQueueIdEnabled: this connector does not count uses of a queue id yet, so a \
-                 visitor may come more often than the limit says"
-            )
-        })
-    });
-    config
-        .warnings()
-        .iter()
-        .map(ToString::to_string)
-        .chain(unverified.take(integration::PROBLEMS_MAX))
-        .chain(settings.warning())
-        .collect()
+    config.warnings().iter().map(ToString::to_string).chain(settings.warning()).collect()
 }

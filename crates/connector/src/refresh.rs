@@ -52,7 +52,7 @@ const ANSWER_GRACE: Duration = Duration::from_secs(10);
 ///
 /// # let settings = Settings {
 /// #     customer_id: "demo".to_owned(), secret_key: Secret::new("a made-up key".to_owned()),
-/// #     room_base: None, platform_suffix: None, fallback: Fallback::LetPass,
+/// #     room_base: None, platform_suffix: None, fallback: Fallback::LetPass, features: Default::default(),
 /// # };
 /// # let document = br#"{"CustomerId":"demo","Version":3,"Integrations":[]}"#;
 /// # let mut disk: Option<Vec<u8>> = None;

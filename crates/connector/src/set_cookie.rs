@@ -19,6 +19,8 @@ pub struct SetCookie {
     pub name: Arc<str>,
     /// The value as it is meant, not yet encoded for the wire. `None` removes the cookie.
     pub value: Option<String>,
+    /// How long a browser keeps it, unless it is removed: [`COOKIE_AGE_MAX`] for an accepted cookie.
+    pub age_max: Duration,
     /// The `Domain` attribute, if any.
     pub domain: Option<Arc<str>>,
     /// Whether page scripts are kept from reading it. Off by default: the iframe client reads the issue time.
@@ -28,6 +30,14 @@ pub struct SetCookie {
 }
 
 impl SetCookie {
+    /// When a browser forgets it; the epoch for one that is removed.
+    pub fn expires_at(&self, now: Timestamp) -> Timestamp {
+        match self.value {
+            Some(_) => now.saturating_add(self.age_max),
+            None => Timestamp::EPOCH,
+        }
+    }
+
     /// The whole value of the `Set-Cookie` header, ASCII and without control characters.
     pub fn to_header_value(&self, now: Timestamp) -> String {
         // A genuine cookie is some 200 bytes long, its name 50, and the attributes 120.
@@ -37,8 +47,8 @@ impl SetCookie {
         match &self.value {
             Some(value) => {
                 header.push_str(&encode::enc(value));
-                let expires = http_date(now.saturating_add(COOKIE_AGE_MAX));
-                let _ = write!(header, "; Max-Age={}; Expires={expires}", COOKIE_AGE_MAX.as_secs());
+                let expires = http_date(self.expires_at(now));
+                let _ = write!(header, "; Max-Age={}; Expires={expires}", self.age_max.as_secs());
             }
             None => {
                 let _ = write!(header, "; Max-Age=0; Expires={}", http_date(Timestamp::EPOCH));
@@ -95,6 +105,7 @@ mod tests {
         let cookie = SetCookie {
             name: "QueueITAccepted-SDFrts345E-V3_spring24".into(),
             value: Some("EventId=spring24&Hash=0".into()),
+            age_max: COOKIE_AGE_MAX,
             domain: Some(".shop.example".into()),
             is_http_only: true,
             is_secure: true,
@@ -109,8 +120,14 @@ mod tests {
 
     #[test]
     fn a_removed_cookie_is_empty_and_long_over() {
-        let cookie =
-            SetCookie { name: "n".into(), value: None, domain: None, is_http_only: false, is_secure: false };
+        let cookie = SetCookie {
+            name: "n".into(),
+            value: None,
+            age_max: COOKIE_AGE_MAX,
+            domain: None,
+            is_http_only: false,
+            is_secure: false,
+        };
         assert_eq!(
             cookie.to_header_value(Timestamp::from_seconds(1_700_000_000)),
             "n=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/"

@@ -5,6 +5,8 @@ use anteroom_protocol::id::CustomerId;
 use anteroom_protocol::problem::Problem;
 use anteroom_protocol::secret::Secret;
 
+use crate::features::Features;
+
 /// A connector's own settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -20,6 +22,8 @@ pub struct Settings {
     pub platform_suffix: Option<String>,
     /// What becomes of requests while no policy is in force.
     pub fallback: Fallback,
+    /// What goes beyond the plain flow; all of it is off in `Features::default()`.
+    pub features: Features,
 }
 
 impl Settings {
@@ -41,6 +45,7 @@ impl Settings {
             let expected = "letters, digits and any of - . _ ~, such as \"anteroom-gateway-0.1.0\"";
             problems.push(Problem::new("platform_suffix", Problem::quote(suffix), expected));
         }
+        problems.extend(self.features.problems());
         problems
     }
 
@@ -51,7 +56,7 @@ impl Settings {
     }
 }
 
-fn is_room_base(base: &str) -> bool {
+pub(crate) fn is_room_base(base: &str) -> bool {
     let rest = base.strip_prefix("https://").or_else(|| base.strip_prefix("http://"));
     rest.is_some_and(|rest| {
         !rest.is_empty()

@@ -3,6 +3,8 @@
 //! Nothing is decoded or folded. What does not look like an address is split all the same, so `ex.com/path` has
 //! no host and the whole text as its path (protocol section 4.4).
 
+use memchr::memchr2;
+
 /// The authority of an address, user information and port included; empty when there is none.
 pub fn host_name(url: &str) -> &str {
     split(url).0
@@ -16,15 +18,21 @@ pub fn page_path(url: &str) -> &str {
 fn split(url: &str) -> (&str, &str) {
     let rest = after_scheme(url);
     let (host, rest) = match rest.strip_prefix("//") {
-        Some(rest) => rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len())),
+        Some(rest) => rest.split_at(end_before(rest, |byte| matches!(byte, b'/' | b'?' | b'#'))),
         None => ("", rest),
     };
-    (host, &rest[..rest.find(['?', '#']).unwrap_or(rest.len())])
+    (host, &rest[..memchr2(b'?', b'#', rest.as_bytes()).unwrap_or(rest.len())])
 }
 
 fn after_scheme(url: &str) -> &str {
-    match url.find([':', '/', '?', '#']) {
-        Some(at) if at > 0 && url[at..].starts_with(':') => &url[at + 1..],
+    let (scheme, rest) = url.split_at(end_before(url, |byte| matches!(byte, b':' | b'/' | b'?' | b'#')));
+    match rest.strip_prefix(':') {
+        Some(rest) if !scheme.is_empty() => rest,
         _ => url,
     }
+}
+
+/// Byte by byte: schemes and hosts are too short for anything cleverer to pay.
+fn end_before(text: &str, is_end: impl Fn(u8) -> bool) -> usize {
+    text.bytes().position(is_end).unwrap_or(text.len())
 }

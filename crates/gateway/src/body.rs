@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use anteroom_tower::RequestBody;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{Either, Full};
@@ -28,7 +29,7 @@ pub(crate) enum BodyError {
 
 /// A body from a client to the site.
 pub(crate) struct Upload {
-    body: Watched,
+    body: Watched<RequestBody<Incoming>>,
     turn: Arc<Mutex<Turn>>,
 }
 
@@ -55,7 +56,7 @@ impl UploadWatch {
 }
 
 impl Upload {
-    pub(crate) fn new(body: Incoming, idle: Duration) -> (Self, UploadWatch) {
+    pub(crate) fn new(body: RequestBody<Incoming>, idle: Duration) -> (Self, UploadWatch) {
         let turn = Arc::new(Mutex::new(Turn::Site { since: Instant::now() }));
         let watch = UploadWatch(Arc::clone(&turn));
         (Self { body: Watched::new(body, idle), turn }, watch)
@@ -86,7 +87,7 @@ impl Body for Upload {
 }
 
 /// A body from the site to a client.
-pub(crate) struct Download(Watched);
+pub(crate) struct Download(Watched<Incoming>);
 
 impl Download {
     pub(crate) fn new(body: Incoming, idle: Duration) -> Self {
@@ -115,15 +116,15 @@ impl Body for Download {
 }
 
 /// A body that ends with an error when nothing comes for too long.
-struct Watched {
-    body: Incoming,
+struct Watched<B> {
+    body: B,
     idle: Duration,
     /// Runs while something is waited for. Time in which nobody asked for more is not the sender's.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-impl Watched {
-    fn new(body: Incoming, idle: Duration) -> Self {
+impl<B: Body<Data = Bytes, Error = hyper::Error> + Unpin> Watched<B> {
+    fn new(body: B, idle: Duration) -> Self {
         Self { body, idle, deadline: None }
     }
 

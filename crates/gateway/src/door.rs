@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use tower::Service;
 
 use crate::body::GatewayBody;
-use crate::forward::{Forward, ForwardFuture};
+use crate::forward::Forward;
 use crate::refuse::refusal;
 
 /// The connector in front of the site, behind the checks that come before both.
@@ -32,7 +32,7 @@ impl Door {
 impl Service<Request<Incoming>> for Door {
     type Response = Response<ConnectorBody<GatewayBody>>;
     type Error = Infallible;
-    type Future = Either<Ready<Result<Self::Response, Infallible>>, ResponseFuture<ForwardFuture>>;
+    type Future = Either<Ready<Result<Self::Response, Infallible>>, ResponseFuture<Forward, Incoming>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.protected.poll_ready(context)

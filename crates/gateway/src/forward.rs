@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anteroom_listen::ConnectionSlot;
-use anteroom_tower::{ClientAddress, TrustedProxies};
+use anteroom_tower::{ClientAddress, RequestBody, TrustedProxies};
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{Extensions, Method, Request, Response, StatusCode, Version};
@@ -51,7 +51,7 @@ impl Forward {
     }
 }
 
-impl Service<Request<Incoming>> for Forward {
+impl Service<Request<RequestBody<Incoming>>> for Forward {
     type Response = Response<GatewayBody>;
     type Error = Infallible;
     type Future = ForwardFuture;
@@ -60,7 +60,7 @@ impl Service<Request<Incoming>> for Forward {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Incoming>) -> ForwardFuture {
+    fn call(&mut self, request: Request<RequestBody<Incoming>>) -> ForwardFuture {
         let shared = Arc::clone(&self.shared);
         // Whatever a client breaks off is dropped here, and with it the request to the site.
         Box::pin(async move { Ok(shared.forward(request).await) })
@@ -68,7 +68,7 @@ impl Service<Request<Incoming>> for Forward {
 }
 
 impl Shared {
-    async fn forward(&self, mut request: Request<Incoming>) -> Response<GatewayBody> {
+    async fn forward(&self, mut request: Request<RequestBody<Incoming>>) -> Response<GatewayBody> {
         let is_safe = *request.method() == Method::GET || *request.method() == Method::HEAD;
         let client_end = headers::is_websocket(&request).then(|| hyper::upgrade::on(&mut request));
         let slot = request.extensions_mut().remove::<ConnectionSlot>();
@@ -88,7 +88,7 @@ impl Shared {
     /// The request as the site gets it.
     fn for_site(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody<Incoming>>,
         is_websocket: bool,
     ) -> Result<(Request<Upload>, crate::body::UploadWatch), http::Error> {
         let (mut parts, body) = request.into_parts();

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use crate::client_ip;
 use crate::id::QueueId;
-use crate::mac::{Key, is_hex_mac};
+use crate::mac::{HEX_LEN, Key, is_hex_mac};
 use crate::number::parse_digits;
 use crate::queue_token::RedirectType;
 use crate::time::Timestamp;
@@ -107,8 +107,8 @@ pub enum CookieAge {
 /// A genuine accepted cookie of the room that was asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AcceptedCookie<'v> {
-    /// The visitor's queue id, if the cookie tells it; has the form of a UUID.
-    pub queue_id: Option<&'v str>,
+    /// The visitor's queue id, if the cookie tells it.
+    pub queue_id: Option<QueueId>,
     /// How many minutes it counts from when it was issued, whatever is configured.
     pub fixed_validity_minutes: Option<u32>,
     /// Why the visitor was let in.
@@ -183,6 +183,32 @@ impl<'v> AcceptedCookie<'v> {
             return Err(AcceptedCookieError::NotFound);
         }
         let fields = Fields::read(value).ok_or(AcceptedCookieError::HashMismatch)?;
+        Self::of_fields(&fields, key, room, age, client_ip)
+    }
+
+    /// The same for a value as browsers send what connectors set: with each `&` and `=` percent-encoded, nothing else
+    /// encoded, and the values in their usual order. Nothing when it is written in another way; then it must be decoded
+    /// first. What this accepts, [`open`](Self::open) accepts once it is decoded; the rest of it is a matter of speed.
+    ///
+    /// # Errors
+    /// Why the cookie does not count.
+    pub fn open_encoded(
+        value: &'v str,
+        key: &Key,
+        room: CookieRoom<'_>,
+        age: CookieAge,
+        client_ip: Option<IpAddr>,
+    ) -> Option<Result<Self, AcceptedCookieError<'v>>> {
+        Some(Self::of_fields(&Fields::read_encoded(value)?, key, room, age, client_ip))
+    }
+
+    fn of_fields(
+        fields: &Fields<'v>,
+        key: &Key,
+        room: CookieRoom<'_>,
+        age: CookieAge,
+        client_ip: Option<IpAddr>,
+    ) -> Result<Self, AcceptedCookieError<'v>> {
         let cookie = fields.check(room).ok_or(AcceptedCookieError::HashMismatch)?;
         if !fields.is_signed_with(key, room) {
             return Err(AcceptedCookieError::HashMismatch);
@@ -249,12 +275,41 @@ impl<'v> Fields<'v> {
         Some(fields)
     }
 
-    /// The strict form. The MAC is not looked at.
+    /// The values of a cookie that is written as connectors do and encoded for the wire, without decoding it: no value
+    /// in the strict form holds a character that is encoded. Nothing for every other form.
+    fn read_encoded(value: &'v str) -> Option<Self> {
+        if value.len() > ACCEPTED_COOKIE_BYTES_MAX {
+            return None;
+        }
+        let mut rest = value;
+        let fields = Self {
+            event_id: take_encoded(&mut rest, "EventId%3D"),
+            queue_id: take_encoded(&mut rest, "%26QueueId%3D"),
+            fixed_validity_minutes: take_encoded(&mut rest, "%26FixedValidityMins%3D"),
+            redirect_type: take_encoded(&mut rest, "%26RedirectType%3D"),
+            issue_time: take_encoded(&mut rest, "%26IssueTime%3D"),
+            hip: take_encoded(&mut rest, "%26Hip%3D"),
+            hash: rest.strip_prefix("%26Hash%3D"),
+        };
+        // Nothing follows a hash of this length. Decoded, the room's id would end at one of these; in the strict form
+        // of the other values there is no room for them.
+        let is_whole = fields.hash.is_some_and(|hash| hash.len() == HEX_LEN)
+            && fields
+                .event_id
+                .is_some_and(|event_id| !event_id.bytes().any(|byte| matches!(byte, b'&' | b'=')));
+        is_whole.then_some(fields)
+    }
+
+    /// The strict form, except that of the hash, which is compared later.
     fn check(&self, room: CookieRoom<'_>) -> Option<AcceptedCookie<'v>> {
-        self.event_id.filter(|event_id| event_id.eq_ignore_ascii_case(room.event_id))?;
+        let event_id = self.event_id?;
+        // Nearly every cookie has the very same letters, and those are compared in one step.
+        if event_id != room.event_id && !event_id.eq_ignore_ascii_case(room.event_id) {
+            return None;
+        }
         let queue_id = match self.queue_id {
             None | Some("" | NO_QUEUE_ID) => None,
-            Some(queue_id) => Some(queue_id).filter(|queue_id| QueueId::is_shape_of(queue_id)).map(Some)?,
+            Some(queue_id) => Some(QueueId::parse(queue_id)?),
         };
         if room.is_queue_id_needed && queue_id.is_none() {
             return None;
@@ -268,7 +323,6 @@ impl<'v> Fields<'v> {
         };
         let redirect_type_text = self.redirect_type?;
         let issue_time = self.issue_time.filter(|digits| matches!(digits.len(), 10 | 11))?;
-        self.hash.filter(|hash| is_hex_mac(hash))?;
         Some(AcceptedCookie {
             queue_id,
             fixed_validity_minutes,
@@ -283,24 +337,41 @@ impl<'v> Fields<'v> {
     }
 
     fn is_signed_with(&self, key: &Key, room: CookieRoom<'_>) -> bool {
+        // It is compared as a text of lower-case hex digits, so what is none is refused here.
         let Some(hash) = self.hash else { return false };
         let event_id = self.event_id.unwrap_or_default();
-        let is_mac_with =
-            |event_id: &str| key.verifies_hex(&self.signed_parts(event_id).map(str::as_bytes), hash);
+        let is_mac_with = |event_id: &str| key.verifies_hex(&self.signed_parts(event_id), hash);
         // Official connectors write a room's capital letters but sign small ones (11-B2).
         is_mac_with(event_id) || (has_capitals(room.event_id) && is_mac_with(&event_id.to_ascii_lowercase()))
     }
 
-    fn signed_parts<'s>(&'s self, event_id: &'s str) -> [&'s str; 6] {
+    fn signed_parts<'s>(&'s self, event_id: &'s str) -> [&'s [u8]; 6] {
         [
-            event_id,
-            self.queue_id.unwrap_or_default(),
-            self.fixed_validity_minutes.unwrap_or_default(),
-            self.redirect_type.unwrap_or_default(),
-            self.issue_time.unwrap_or_default(),
-            self.hip.unwrap_or_default(),
+            event_id.as_bytes(),
+            self.queue_id.unwrap_or_default().as_bytes(),
+            self.fixed_validity_minutes.unwrap_or_default().as_bytes(),
+            self.redirect_type.unwrap_or_default().as_bytes(),
+            self.issue_time.unwrap_or_default().as_bytes(),
+            self.hip.unwrap_or_default().as_bytes(),
         ]
     }
+}
+
+/// The value that follows this name at the beginning of the text, up to the next encoded character. Inlined, because a
+/// name that is known where it is compared makes two instructions of a call.
+#[inline(always)]
+fn take_encoded<'v>(rest: &mut &'v str, name: &str) -> Option<&'v str> {
+    let behind = rest.strip_prefix(name)?;
+    // A queue id is looked at in one step; what else stands here is too short for more than a loop to pay.
+    let is_end = |at: usize| behind.as_bytes().get(at) == Some(&b'%');
+    let end = if is_end(QueueId::TEXT_LEN) && !behind.as_bytes()[..QueueId::TEXT_LEN].contains(&b'%') {
+        QueueId::TEXT_LEN
+    } else {
+        behind.bytes().position(|byte| byte == b'%').unwrap_or(behind.len())
+    };
+    let (text, behind) = behind.split_at(end);
+    *rest = behind;
+    Some(text)
 }
 
 fn has_capitals(event_id: &str) -> bool {
@@ -308,7 +379,7 @@ fn has_capitals(event_id: &str) -> bool {
 }
 
 /// An accepted cookie to be given out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct NewAcceptedCookie<'a> {
     /// The room that let the visitor in, as configured.
     pub event_id: &'a str,
@@ -324,39 +395,58 @@ pub struct NewAcceptedCookie<'a> {
     pub hashed_ip: Option<&'a str>,
 }
 
+impl fmt::Debug for NewAcceptedCookie<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NewAcceptedCookie({}, {}, ..)", self.event_id, self.redirect_type)
+    }
+}
+
 impl NewAcceptedCookie<'_> {
     /// Writes and signs the cookie's value, not yet encoded for the wire.
     ///
     /// The room's id is written in small letters, because every official connector accepts that, and none its own
     /// cookie with capitals (11-B2).
     pub fn seal(&self, key: &Key) -> String {
-        let event_id = self.event_id.to_ascii_lowercase();
-        let redirect_type = self.redirect_type.as_str().to_ascii_lowercase();
-        let fixed_validity =
-            self.fixed_validity_minutes.map(|minutes| minutes.to_string()).unwrap_or_default();
-        // Ten digits before 2001 too, so that a clock that is far off makes short cookies and no forged ones.
-        let issue_time = format!("{:010}", self.issued_at.as_seconds());
-        let queue_id = self.queue_id.unwrap_or_default();
-        let hashed_ip = self.hashed_ip.unwrap_or_default();
-        let signed = [&event_id, queue_id, &fixed_validity, &redirect_type, &issue_time, hashed_ip];
-        let mac = key.sign(&signed.map(str::as_bytes)).to_hex();
-
         let mut value = String::with_capacity(320);
-        for (name, text) in [
-            ("EventId=", event_id.as_str()),
-            ("&QueueId=", queue_id),
-            ("&FixedValidityMins=", &fixed_validity),
-            ("&RedirectType=", &redirect_type),
-            ("&IssueTime=", &issue_time),
-            ("&Hip=", hashed_ip),
-        ] {
-            if !text.is_empty() {
-                value.push_str(name);
-                value.push_str(text);
-            }
-        }
-        write!(value, "&Hash={mac}").expect("writing to a String cannot fail");
+        self.write(&mut value, key).expect("writing to a String cannot fail");
         value
+    }
+
+    fn write(&self, value: &mut String, key: &Key) -> fmt::Result {
+        // The values as they are signed, one behind the other, and where each ends.
+        let mut signed = String::with_capacity(192);
+        let mut ends = [0; 6];
+        signed.push_str(self.event_id);
+        signed.make_ascii_lowercase();
+        ends[0] = signed.len();
+        signed.push_str(self.queue_id.unwrap_or_default());
+        ends[1] = signed.len();
+        if let Some(minutes) = self.fixed_validity_minutes {
+            write!(signed, "{minutes}")?;
+        }
+        ends[2] = signed.len();
+        signed.push_str(self.redirect_type.as_str());
+        signed[ends[2]..].make_ascii_lowercase();
+        ends[3] = signed.len();
+        // Ten digits before 2001 too, so that a clock that is far off makes short cookies and no forged ones.
+        write!(signed, "{:010}", self.issued_at.as_seconds())?;
+        ends[4] = signed.len();
+        signed.push_str(self.hashed_ip.unwrap_or_default());
+        ends[5] = signed.len();
+
+        let names =
+            ["EventId=", "&QueueId=", "&FixedValidityMins=", "&RedirectType=", "&IssueTime=", "&Hip="];
+        let mut start = 0;
+        for (name, end) in names.into_iter().zip(ends) {
+            if start < end {
+                value.push_str(name);
+                value.push_str(&signed[start..end]);
+            }
+            start = end;
+        }
+        value.push_str("&Hash=");
+        value.push_str(key.sign(&[signed.as_bytes()]).to_hex().as_str());
+        Ok(())
     }
 }
 

@@ -21,18 +21,44 @@ pub fn enc(text: &str) -> String {
 
 /// Appends the [component encoding](enc) of a text.
 pub fn enc_into(out: &mut String, text: &str) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     for byte in text.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
             b'*' => out.push_str("%2a"),
-            _ => {
-                out.push('%');
-                out.push(char::from(DIGITS[usize::from(byte >> 4)]));
-                out.push(char::from(DIGITS[usize::from(byte & 15)]));
-            }
+            _ => push_escape(out, byte),
         }
     }
+}
+
+/// An address as it may stand in a header: whatever is not visible ASCII is written as `%XX`, byte by byte. So no
+/// line can be ended in it, and no browser has to guess what raw bytes mean.
+///
+/// ```
+/// use anteroom_protocol::encode::visible_ascii;
+///
+/// assert_eq!(visible_ascii("https://shop.example/a%20b?x=1"), "https://shop.example/a%20b?x=1");
+/// assert_eq!(visible_ascii("/é\r\nSet-Cookie: a"), "/%C3%A9%0D%0ASet-Cookie:%20a");
+/// ```
+pub fn visible_ascii(address: &str) -> Cow<'_, str> {
+    if address.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Cow::Borrowed(address);
+    }
+    let mut encoded = String::with_capacity(address.len() + 32);
+    for byte in address.bytes() {
+        if byte.is_ascii_graphic() {
+            encoded.push(char::from(byte));
+        } else {
+            push_escape(&mut encoded, byte);
+        }
+    }
+    Cow::Owned(encoded)
+}
+
+fn push_escape(out: &mut String, byte: u8) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    out.push('%');
+    out.push(char::from(DIGITS[usize::from(byte >> 4)]));
+    out.push(char::from(DIGITS[usize::from(byte & 15)]));
 }
 
 /// Decodes `%XX` once. What is malformed stays as it stands: a `%` without two hex digits is itself, and a text

@@ -1,9 +1,10 @@
 //! Names of things as types. This module knows how they are written, not what they are for.
 
-use std::fmt;
+use std::cmp::Ordering;
+use std::fmt::{self, Write as _};
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
-use data_encoding::HEXLOWER_PERMISSIVE;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A text that is not an id of the kind that was asked for.
@@ -94,8 +95,15 @@ text_id!(
 
 /// A visitor's unique id in one waiting room: a UUID of version 4, random in 122 bits so that it tells
 /// nothing about when the visitor came.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct QueueId([u8; 16]);
+///
+/// Ours are written in small letters. One that was read with capitals is written as it came, since a waiting room of
+/// somebody else's may know its ids by their text; for comparing, letter case makes no difference.
+#[derive(Clone, Copy)]
+pub struct QueueId {
+    bytes: [u8; 16],
+    /// A bit for each hex digit that is a capital, the first digit's the lowest.
+    capitals: u32,
+}
 
 impl QueueId {
     /// Length of the written form.
@@ -105,28 +113,90 @@ impl QueueId {
     pub const fn from_random(mut bytes: [u8; 16]) -> Self {
         bytes[6] = (bytes[6] & 0x0f) | 0x40;
         bytes[8] = (bytes[8] & 0x3f) | 0x80;
-        Self(bytes)
+        Self::from_bytes(bytes)
     }
 
     /// The id as bytes, as written from left to right.
     pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
+        &self.bytes
     }
 
     /// The id whose [`as_bytes`](Self::as_bytes) these are.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
+        Self { bytes, capitals: 0 }
     }
 }
 
 impl QueueId {
     /// Whether a text has the shape of a queue id: a UUID of any version, in either letter case.
     pub fn is_shape_of(text: &str) -> bool {
-        text.len() == Self::TEXT_LEN
-            && text.bytes().enumerate().all(|(at, byte)| match at {
-                8 | 13 | 18 | 23 => byte == b'-',
-                _ => byte.is_ascii_hexdigit(),
-            })
+        Self::parse(text).is_some()
+    }
+
+    /// The id of that shape. One pass without a branch for each digit, because a connector reads one with each request.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text: &[u8; Self::TEXT_LEN] = text.as_bytes().try_into().ok()?;
+        let mut digits = [0; 32];
+        let mut filled = 0;
+        for group in [&text[..8], &text[9..13], &text[14..18], &text[19..23], &text[24..]] {
+            digits[filled..filled + group.len()].copy_from_slice(group);
+            filled += group.len();
+        }
+        // What is no digit gets a value beyond 15, which is seen in all of them together.
+        let mut all = 0;
+        let mut has_capitals = false;
+        for digit in &mut digits {
+            has_capitals |= digit.wrapping_sub(b'A') < 6;
+            let number = digit.wrapping_sub(b'0');
+            let letter = (*digit | 0x20).wrapping_sub(b'a');
+            *digit = if number < 10 {
+                number
+            } else if letter < 6 {
+                letter + 10
+            } else {
+                0xf0
+            };
+            all |= *digit;
+        }
+        let is_shape = all < 16 && [text[8], text[13], text[18], text[23]] == *b"----";
+        let mut bytes = [0; 16];
+        for (byte, [high, low]) in bytes.iter_mut().zip(digits.as_chunks().0) {
+            *byte = (high << 4) | (low & 15);
+        }
+        let capitals = if has_capitals { capitals_of(text) } else { 0 };
+        is_shape.then_some(Self { bytes, capitals })
+    }
+}
+
+/// A bit for each digit that is a capital, the first digit's the lowest.
+fn capitals_of(text: &[u8; QueueId::TEXT_LEN]) -> u32 {
+    let digits = text.iter().rev().filter(|byte| **byte != b'-');
+    digits.fold(0, |bits, digit| (bits << 1) | u32::from(digit.is_ascii_uppercase()))
+}
+
+impl PartialEq for QueueId {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for QueueId {}
+
+impl PartialOrd for QueueId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for QueueId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.bytes.cmp(&other.bytes)
+    }
+}
+
+impl Hash for QueueId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bytes.hash(state);
     }
 }
 
@@ -134,27 +204,25 @@ impl FromStr for QueueId {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        let refuse = || IdError::new("queue id", "a UUID such as 7d3f0c52-8a4e-4c0e-9e55-1f2b3c4d5e6f", text);
-        if !Self::is_shape_of(text) {
-            return Err(refuse());
-        }
-        let mut digits = [0; 32];
-        for (place, digit) in digits.iter_mut().zip(text.bytes().filter(|&byte| byte != b'-')) {
-            *place = digit;
-        }
-        let mut bytes = [0; 16];
-        HEXLOWER_PERMISSIVE.decode_mut(&digits, &mut bytes).map_err(|_| refuse())?;
-        Ok(Self(bytes))
+        Self::parse(text).ok_or_else(|| {
+            IdError::new("queue id", "a UUID such as 7d3f0c52-8a4e-4c0e-9e55-1f2b3c4d5e6f", text)
+        })
     }
 }
 
 impl fmt::Display for QueueId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, byte) in self.0.iter().enumerate() {
+        const SMALL: &[u8; 16] = b"0123456789abcdef";
+        let mut capitals = self.capitals;
+        for (at, byte) in self.bytes.iter().enumerate() {
             if matches!(at, 4 | 6 | 8 | 10) {
                 f.write_str("-")?;
             }
-            write!(f, "{byte:02x}")?;
+            for half in [byte >> 4, byte & 15] {
+                let digit = char::from(SMALL[usize::from(half)]);
+                f.write_char(if capitals & 1 == 1 { digit.to_ascii_uppercase() } else { digit })?;
+                capitals >>= 1;
+            }
         }
         Ok(())
     }
@@ -187,6 +255,33 @@ mod tests {
     fn queue_id_is_written_as_it_was_read() {
         let text = "7d3f0c52-8a4e-4c0e-9e55-1f2b3c4d5e6f";
         assert_eq!(text.parse::<QueueId>().unwrap().to_string(), text);
+        assert_eq!(QueueId::parse(&text.to_uppercase()), QueueId::parse(text));
+    }
+
+    /// Each byte at each place.
+    #[test]
+    fn queue_id_is_hex_digits_with_four_hyphens() {
+        let text = "7d3f0c52-8a4e-4c0e-9e55-1f2b3c4d5e6f";
+        for at in 0..text.len() {
+            for byte in 0..128_u8 {
+                let mut altered = text.as_bytes().to_vec();
+                altered[at] = byte;
+                let altered = String::from_utf8(altered).unwrap();
+                let is_right =
+                    if matches!(at, 8 | 13 | 18 | 23) { byte == b'-' } else { byte.is_ascii_hexdigit() };
+                assert_eq!(QueueId::is_shape_of(&altered), is_right, "{altered}");
+            }
+        }
+    }
+
+    #[test]
+    fn queue_id_with_capitals_is_the_same_and_written_as_it_came() {
+        let small = "7d3f0c52-8a4e-4c0e-9e55-1f2b3c4d5e6f".parse::<QueueId>().unwrap();
+        for text in ["7D3F0C52-8A4E-4C0E-9E55-1F2B3C4D5E6F", "7D3f0c52-8a4e-4c0e-9e55-1f2b3c4d5e6F"] {
+            let read = text.parse::<QueueId>().unwrap();
+            assert_eq!(read, small);
+            assert_eq!(read.to_string(), text);
+        }
     }
 
     #[test]

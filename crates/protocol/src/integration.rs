@@ -8,11 +8,14 @@
 //!
 //! Everything is bounded by a named limit, because a config is downloaded and compiled unattended.
 
+mod describe;
 mod fields;
+mod inline;
 mod read;
 
 use std::time::Duration;
 
+pub use self::inline::{CancelConfig, QueueConfig};
 use crate::problem::Problem;
 
 /// The largest document, in bytes. A large real one, with a thousand triggers, has half a million.
@@ -44,12 +47,14 @@ pub const PROBLEMS_MAX: usize = 500;
 pub struct IntegrationConfig {
     /// Whose it is, where it says so.
     pub customer_id: Option<String>,
-    /// Its number: what newer and older are told by. At least 1.
+    /// Its number: what newer and older are told by. At least 1, except 0 for one given in code without a version.
     pub version: u64,
     /// Its number as it is written, and as it is sent on (`cver`).
     pub version_text: String,
     /// The actions, in the order in which they are tried.
     pub integrations: Vec<Integration>,
+    /// Whether it was given in code, as a [`QueueConfig`] or [`CancelConfig`].
+    pub is_inline: bool,
     warnings: Vec<Problem>,
 }
 
@@ -64,6 +69,8 @@ pub struct Integration {
     pub is_normalized: bool,
     /// It is for the requests that one of these matches.
     pub triggers: Vec<Trigger>,
+    /// The fields of a queue or cancel action as they were written, in the form of connector diagnostics (9.3).
+    pub diagnostics: String,
 }
 
 /// What becomes of a request.
@@ -100,6 +107,8 @@ pub struct QueueAction {
     pub culture: String,
     /// Whether each use of a queue id is to be counted by the room.
     pub is_queue_id_verified: bool,
+    /// How often a queue id may be used then; `None` leaves that to the room.
+    pub queue_id_usage_limit: Option<u64>,
 }
 
 /// The end of a visit.
@@ -134,9 +143,10 @@ pub struct CookieAttributes {
 }
 
 /// Where a waiting room sends its visitors afterwards.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum RedirectLogic {
     /// Back to the address they wanted.
+    #[default]
     AllowTParameter,
     /// To this address; to the room's own one when it is empty.
     ForcedTargetUrl(String),

@@ -7,6 +7,7 @@
 pub mod accepted_cookie;
 pub mod client_ip;
 pub mod encode;
+pub mod enqueue_token;
 pub mod forwarded;
 pub mod id;
 pub mod integration;
@@ -16,6 +17,7 @@ pub mod problem;
 pub mod push;
 pub mod queue_token;
 pub mod redirect;
+pub mod room_call;
 pub mod secret;
 pub mod ticket;
 pub mod time;

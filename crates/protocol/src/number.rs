@@ -23,10 +23,31 @@ pub(crate) fn parse_int(text: &str) -> Option<i64> {
     Some(if is_negative { -magnitude } else { magnitude })
 }
 
-/// An unsigned number of decimal digits and nothing else.
+/// An unsigned number of 1 to 19 decimal digits and nothing else; so many never overflow.
 pub(crate) fn parse_digits(text: &str) -> Option<u64> {
-    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+    if !(1..=19).contains(&text.len()) {
         return None;
     }
-    text.parse().ok()
+    let mut number = 0;
+    let mut is_number = true;
+    for byte in text.bytes() {
+        let digit = byte.wrapping_sub(b'0');
+        is_number &= digit < 10;
+        number = 10 * number + u64::from(digit & 15);
+    }
+    is_number.then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_alone_make_a_number() {
+        assert_eq!(parse_digits("0001700000000"), Some(1_700_000_000));
+        assert_eq!(parse_digits("9999999999999999999"), Some(9_999_999_999_999_999_999));
+        for text in ["", "-1", "+1", " 1", "1 ", "0x1", "10000000000000000000", "\u{661}"] {
+            assert_eq!(parse_digits(text), None, "{text}");
+        }
+    }
 }

@@ -12,6 +12,8 @@
 use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
+use memchr::{memchr, memchr_iter};
+
 use crate::client_ip;
 use crate::id::{QueueId, RoomId};
 use crate::mac::Key;
@@ -81,7 +83,11 @@ impl RedirectType {
 
     /// The type of that name, in any letter case, as old services and accepted cookies write it.
     pub fn from_text(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(text))
+        match text {
+            // Most cookies and tokens say this.
+            "queue" => Some(Self::Queue),
+            _ => Self::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(text)),
+        }
     }
 }
 
@@ -134,8 +140,11 @@ impl<'t> RawQueueToken<'t> {
             hash_segments: 0,
         };
         for segment in text.split('~') {
-            let Some((key, value)) = segment.split_once('_') else { continue };
-            if value.contains('_') {
+            // By bytes, because segments are short: exactly one underscore, and the key before it is shorter still.
+            let bytes = segment.as_bytes();
+            let Some(at) = bytes.iter().position(|byte| *byte == b'_') else { continue };
+            let (key, value) = (&segment[..at], &segment[at + 1..]);
+            if memchr(b'_', value.as_bytes()).is_some() {
                 continue;
             }
             match key {
@@ -158,18 +167,19 @@ impl<'t> RawQueueToken<'t> {
 
     /// The signed text, in the two pieces around the first occurrence of `~h_` and the MAC.
     pub fn signed_parts(&self) -> [&'t str; 2] {
-        const MARK: &str = "~h_";
         let Some(hash) = self.hash else { return [self.text, ""] };
-        self.text
-            .match_indices(MARK)
-            .map(|(at, _)| (&self.text[..at], &self.text[at + MARK.len()..]))
-            .find_map(|(before, after)| after.strip_prefix(hash).map(|rest| [before, rest]))
+        memchr_iter(b'~', self.text.as_bytes())
+            .map(|at| (&self.text[..at], &self.text[at..]))
+            .find_map(|(before, after)| Some([before, after.strip_prefix("~h_")?.strip_prefix(hash)?]))
             .unwrap_or([self.text, ""])
     }
 
-    fn is_signed_with(&self, key: &Key) -> bool {
+    /// Whether it has one MAC, which is that of this key, and is no longer than a queue token may be. Says nothing
+    /// about room, time and address.
+    pub fn is_signed_with(&self, key: &Key) -> bool {
         let [before, after] = self.signed_parts();
-        self.hash_segments == 1
+        self.text.len() <= QUEUE_TOKEN_BYTES_MAX
+            && self.hash_segments == 1
             && self.hash.is_some_and(|hash| key.verifies_hex(&[before.as_bytes(), after.as_bytes()], hash))
     }
 }
@@ -308,7 +318,7 @@ impl QueueTokenError {
 }
 
 /// A queue token to be given out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct NewQueueToken<'a> {
     /// The waiting room.
     pub room: &'a RoomId,
@@ -322,6 +332,12 @@ pub struct NewQueueToken<'a> {
     pub redirect_type: RedirectType,
     /// The only address that may use it.
     pub client_ip: Option<IpAddr>,
+}
+
+impl fmt::Debug for NewQueueToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NewQueueToken({}, {}, ..)", self.room, self.redirect_type)
+    }
 }
 
 impl NewQueueToken<'_> {

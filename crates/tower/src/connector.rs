@@ -5,7 +5,10 @@ use std::sync::Arc;
 use anteroom_connector::policy::Policy;
 use anteroom_connector::refresh::Refresh;
 use anteroom_connector::settings::Fallback;
+use anteroom_protocol::forwarded::TrustedProxies;
+use anteroom_protocol::secret::Secret;
 use arc_swap::ArcSwapOption;
+use rustls_pki_types::CertificateDer;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -14,6 +17,7 @@ use crate::fetch::Platform;
 use crate::keep::KeepFile;
 use crate::layer::ConnectorLayer;
 use crate::refresh::Driver;
+use crate::room::Rooms;
 use crate::settings::{ConnectorSettings, Origin, StartError};
 use crate::status::ConnectorStatus;
 use crate::viewpoint::Viewpoint;
@@ -32,14 +36,32 @@ pub(crate) struct Shared {
     pub(crate) policy: Arc<ArcSwapOption<Policy>>,
     pub(crate) viewpoint: Viewpoint,
     pub(crate) fallback: Fallback,
+    pub(crate) rooms: Rooms,
     status: watch::Receiver<ConnectorStatus>,
-    task: AbortHandle,
+    /// Keeps the policy current; there is none for one that was given in code.
+    task: Option<AbortHandle>,
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
+}
+
+/// What a connector needs to be told beside a policy that was made in code. `InlineSettings::default()` will do where
+/// no waiting room is asked and no proxy stands in front.
+#[derive(Clone, Debug, Default)]
+pub struct InlineSettings {
+    /// Says to a waiting room who asks, where queue ids are verified.
+    pub api_key: Option<Secret>,
+    /// Who may vouch for a waiting room's certificate, where one is asked. Empty: the public authorities.
+    pub room_authorities: Vec<CertificateDer<'static>>,
+    /// As in [`ConnectorSettings::public_origin`].
+    pub public_origin: Option<String>,
+    /// As in [`ConnectorSettings::trusted_proxies`].
+    pub trusted_proxies: TrustedProxies,
 }
 
 impl Connector {
@@ -57,10 +79,8 @@ impl Connector {
         if !problems.is_empty() {
             return Err(StartError::Settings(problems));
         }
-        let public_origin = match &settings.public_origin {
-            Some(text) => Some(Origin::parse(text).map_err(StartError::PublicOrigin)?),
-            None => None,
-        };
+        let viewpoint = viewpoint(settings.public_origin.as_deref(), &settings.trusted_proxies)?;
+        let rooms = Rooms::new(settings.api_key.clone(), &settings.platform_authorities)?;
         let seed = getrandom::u64().map_err(StartError::Random)?;
         let instance = format!("{:016x}", getrandom::u64().map_err(StartError::Random)?);
         let platform = Platform::new(&settings, &instance)?;
@@ -90,8 +110,60 @@ impl Connector {
         // Before the first request can come, so that none is decided by the fallback while a kept copy is there.
         driver.put_in_force();
         let task = runtime.spawn(driver.run()).abort_handle();
-        let viewpoint = Viewpoint { public_origin, trusted_proxies: settings.trusted_proxies };
-        Ok(Self { shared: Arc::new(Shared { policy, viewpoint, fallback, status, task }) })
+        let task = Some(task);
+        Ok(Self { shared: Arc::new(Shared { policy, viewpoint, fallback, rooms, status, task }) })
+    }
+
+    /// A connector that follows one policy for good, made in code: for sites without a platform.
+    ///
+    /// ```
+    /// use anteroom_connector::policy::Policy;
+    /// use anteroom_protocol::integration::QueueConfig;
+    /// use anteroom_tower::{Connector, Fallback, Features, InlineSettings, Secret, Settings};
+    ///
+    /// let config = QueueConfig {
+    ///     event_id: "spring24".into(),
+    ///     queue_domain: "queue.shop.example".into(),
+    ///     cookie_validity_minutes: 20,
+    ///     ..QueueConfig::default()
+    /// };
+    /// let settings = Settings {
+    ///     customer_id: "acme".into(),
+    ///     secret_key: Secret::new("the account's secret key".into()),
+    ///     room_base: None,
+    ///     platform_suffix: None,
+    ///     fallback: Fallback::LetPass,
+    ///     features: Features::default(),
+    /// };
+    /// // Every request to the service behind this layer is for that waiting room; other services need no layer.
+    /// let policy = Policy::compile(&config.check().unwrap(), &settings).unwrap();
+    /// let layer = Connector::inline(policy, InlineSettings::default())?.layer();
+    /// # let _ = layer;
+    /// # Ok::<(), anteroom_tower::StartError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the settings cannot be used.
+    pub fn inline(policy: Policy, settings: InlineSettings) -> Result<Self, StartError> {
+        let viewpoint = viewpoint(settings.public_origin.as_deref(), &settings.trusted_proxies)?;
+        let api_key = settings.api_key.unwrap_or_else(|| Secret::new(String::new()));
+        let rooms = Rooms::new(api_key, &settings.room_authorities)?;
+        let status = ConnectorStatus {
+            running_version: Some(policy.version()),
+            warnings: policy.warnings().to_vec(),
+            ..ConnectorStatus::default()
+        };
+        let shared = Shared {
+            policy: Arc::new(ArcSwapOption::from_pointee(policy)),
+            viewpoint,
+            // There is always a policy.
+            fallback: Fallback::Hold,
+            rooms,
+            status: watch::channel(status).1,
+            task: None,
+        };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The layer that puts this connector in front of a service.
@@ -108,4 +180,9 @@ impl Connector {
     pub fn changed(&self) -> watch::Receiver<ConnectorStatus> {
         self.shared.status.clone()
     }
+}
+
+fn viewpoint(public_origin: Option<&str>, trusted_proxies: &TrustedProxies) -> Result<Viewpoint, StartError> {
+    let public_origin = public_origin.map(Origin::parse).transpose().map_err(StartError::PublicOrigin)?;
+    Ok(Viewpoint { public_origin, trusted_proxies: trusted_proxies.clone() })
 }

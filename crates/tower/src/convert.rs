@@ -2,7 +2,9 @@
 //! knows both.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
+use anteroom_connector::ask::{Answers, Question, Step};
 use anteroom_connector::decision::{
     AJAX_REDIRECT_HEADER, CONNECTOR_HEADER, Decision, EXPOSE_HEADER, FAILED_HEADER, NO_CACHE_HEADERS, Outcome,
 };
@@ -23,6 +25,10 @@ const CONNECTOR_NAME: HeaderValue = HeaderValue::from_static("rust");
 
 /// When a visitor who is held may try again. The refresh asks at least this often while it has no policy.
 const HOLD_RETRY_SECONDS: u32 = 10;
+
+/// How long the beginning of a body may take, where triggers look at bodies: a client that sends it drop by drop would
+/// hold the request for ever.
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What is to become of a request.
 pub(crate) enum Verdict {
@@ -52,18 +58,28 @@ impl Additions {
     }
 }
 
-/// The verdict on a request by the policy in force.
-pub(crate) fn decide<B>(
+/// How a request looks to the policy in force.
+pub(crate) enum Sight {
+    /// It is decided.
+    Clear(Verdict),
+    /// A waiting room must be asked first.
+    Question(Box<Question>),
+}
+
+/// Looks at a request by the policy in force, with the beginning of its body, where that was read.
+pub(crate) fn look<B>(
     policy: &Policy,
     viewpoint: &Viewpoint,
     request: &Request<B>,
+    body: Option<&str>,
     now: Timestamp,
-) -> Verdict {
+    answers: &Answers,
+) -> Sight {
     let url = match viewpoint.public_url(request) {
         Ok(url) => url,
         Err(reason) => {
             tracing::debug!(%reason, "refused");
-            return Verdict::Answer(finished(bad_host(), Additions::default()));
+            return Sight::Clear(Verdict::Answer(finished(bad_host(), Additions::default())));
         }
     };
     let headers = RequestHeaders::new(request.headers());
@@ -72,9 +88,12 @@ pub(crate) fn decide<B>(
         url: &url,
         headers: &headers,
         client_ip: viewpoint.client_ip(request),
-        body: None,
+        body,
     };
-    let decision = policy.decide(&view, now);
+    let decision = match policy.step(&view, now, answers) {
+        Step::Decided(decision) => decision,
+        Step::Ask(question) => return Sight::Question(question),
+    };
     tracing::debug!(
         outcome = ?decision.outcome,
         action = decision.action_name.as_deref(),
@@ -82,7 +101,18 @@ pub(crate) fn decide<B>(
         reason = %decision.reason,
         "decided"
     );
-    act_on(decision, now)
+    Sight::Clear(act_on(decision, now))
+}
+
+/// The verdict on a request whose body does not come.
+pub(crate) fn too_slow() -> Verdict {
+    let page = Page {
+        status: StatusCode::REQUEST_TIMEOUT,
+        title: "This took too long",
+        text: "What you sent did not arrive in time. Please try again.",
+        retry_after_seconds: None,
+    };
+    Verdict::Answer(finished(page.into_response(), Additions::default()))
 }
 
 /// The verdict while there is no policy.
@@ -99,7 +129,7 @@ fn act_on(decision: Decision, now: Timestamp) -> Verdict {
         .iter()
         .filter_map(|cookie| HeaderValue::try_from(cookie.to_header_value(now)).ok())
         .collect();
-    let additions = Additions { cookies, is_undecided: false };
+    let additions = Additions { cookies, is_undecided: decision.has_failed };
     let response = match decision.outcome {
         Outcome::Pass => return Verdict::Forward(additions),
         Outcome::Redirect { location } | Outcome::StripToken { location } => {

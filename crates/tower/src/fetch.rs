@@ -113,7 +113,9 @@ impl Platform {
 }
 
 /// A client for http and https.
-fn https(authorities: &[CertificateDer<'static>]) -> Result<HttpsConnector<HttpConnector>, StartError> {
+pub(crate) fn https(
+    authorities: &[CertificateDer<'static>],
+) -> Result<HttpsConnector<HttpConnector>, StartError> {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_connect_timeout(Some(CONNECT_TIMEOUT));
@@ -180,7 +182,7 @@ fn failure(reason: impl Into<String>) -> FetchFailure {
 }
 
 /// An error with its causes, as one line.
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -2,7 +2,7 @@
 //! protected addresses pass through the waiting room first.
 //!
 //! ```no_run
-//! use anteroom_tower::{Connector, ConnectorSettings, Fallback, Secret, Settings, TrustedProxies};
+//! use anteroom_tower::{Connector, ConnectorSettings, Fallback, Features, Secret, Settings, TrustedProxies};
 //! # use anteroom_tower::StartError;
 //!
 //! # async fn start<S>(site: S) -> Result<(), StartError> {
@@ -13,6 +13,7 @@
 //!         room_base: None,
 //!         platform_suffix: None,
 //!         fallback: Fallback::LetPass,
+//!         features: Features::default(),
 //!     },
 //!     name: "shop-1".into(),
 //!     api_key: Secret::new("the account's api key".into()),
@@ -28,8 +29,10 @@
 //! # }
 //! ```
 //!
-//! A request is decided in memory: no lock, no await, no input or output (I8). Beside the requests, a task keeps
-//! the policy current. This crate moves bytes and reads the clock; it does not know what a trigger, a MAC or a
+//! A request is decided in memory: no lock, no await, no input or output (I8). Only two things make one wait, and both
+//! must be asked for: a trigger that looks at bodies, and an action or feature by which a waiting room is asked first.
+//! Each has a limit in time, behind which the settings say what becomes of the request. Beside the requests, a task keeps
+//! the policy current; [`Connector::inline`] needs none. This crate moves bytes and reads the clock; it does not know what a trigger, a MAC or a
 //! place in a line is.
 
 mod body;
@@ -42,21 +45,28 @@ mod keep;
 mod layer;
 pub mod page;
 mod refresh;
+mod request_body;
+mod room;
 mod service;
 mod settings;
 mod status;
 mod viewpoint;
 
+pub use anteroom_connector::enqueue_token::{EnqueueTokens, SignedEnqueueTokens};
+pub use anteroom_connector::features::{Diagnostics, DirectPass, Features, Generation, OnFailure};
+pub use anteroom_connector::policy::{CompileError, Policy};
 pub use anteroom_connector::refresh::Source;
 pub use anteroom_connector::settings::{Fallback, Settings};
 pub use anteroom_protocol::forwarded::TrustedProxies;
+pub use anteroom_protocol::integration::{CancelConfig, QueueConfig};
 pub use anteroom_protocol::secret::Secret;
 
 pub use crate::body::ConnectorBody;
-pub use crate::connector::Connector;
+pub use crate::connector::{Connector, InlineSettings};
 pub use crate::convert::answer;
 pub use crate::future::ResponseFuture;
 pub use crate::layer::ConnectorLayer;
+pub use crate::request_body::RequestBody;
 pub use crate::service::ConnectorService;
 pub use crate::settings::{ConnectorSettings, NotAnOrigin, Origin, StartError};
 pub use crate::status::ConnectorStatus;

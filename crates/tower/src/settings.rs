@@ -18,12 +18,12 @@ pub struct ConnectorSettings {
     pub connector: Settings,
     /// What operators call this connector, such as `shop-1`. Shown in the console only.
     pub name: String,
-    /// Opens the account's integration config at the platform.
+    /// Opens the account's integration config at the platform, and says to a waiting room who asks.
     pub api_key: Secret,
     /// Where the platform listens, such as `https://platform.example:8443`. An address whose path begins with
     /// `/status/integrationconfig/` is that of an official download: it is asked as it stands, every few minutes.
     pub platform_url: String,
-    /// Who may vouch for the platform's certificate. Empty (the default) means the public authorities that
+    /// Who may vouch for the platform's certificate, and for a waiting room's where one is asked. Empty (the default) means the public authorities that
     /// browsers know; with any here, those alone, so that a private platform is not open to impersonation by a
     /// public authority.
     pub platform_authorities: Vec<CertificateDer<'static>>,

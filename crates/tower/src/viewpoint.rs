@@ -111,7 +111,9 @@ fn absolute(origin: &Origin, uri: &Uri) -> String {
     url.push_str(origin.scheme.as_str());
     url.push_str("://");
     let host_at = url.len();
-    url.push_str(origin.authority.host());
+    // With a dot at its end a name is the same one, written in full. Sites answer to both, so triggers must see one.
+    let host = origin.authority.host();
+    url.push_str(host.strip_suffix('.').filter(|host| !host.is_empty()).unwrap_or(host));
     url[host_at..].make_ascii_lowercase();
     if let Some(port) = origin.authority.port_u16().filter(|&port| port != own_port) {
         // Writing to a string cannot fail.
@@ -225,6 +227,7 @@ mod tests {
     fn address_is_written_as_a_browser_shows_it() {
         for (target, host, expected) in [
             ("/", Some("Shop.Example"), "http://shop.example/"),
+            ("/a", Some("shop.example."), "http://shop.example/a"),
             ("/a?b=%20", Some("shop.example:80"), "http://shop.example/a?b=%20"),
             ("/a", Some("shop.example:8080"), "http://shop.example:8080/a"),
             ("/a", Some("[::1]:8080"), "http://[::1]:8080/a"),

@@ -13,7 +13,7 @@ import { until } from "./until.mjs";
 const here = dirname(fileURLToPath(import.meta.url));
 
 /** The built program; `cargo xtask e2e` builds it and says where it is. */
-const PROGRAM = process.env.ANTEROOM_PROGRAM ?? join(here, "../../../target/debug/anteroom");
+export const PROGRAM = process.env.ANTEROOM_PROGRAM ?? join(here, "../../../target/debug/anteroom");
 /** From start to ready; the first start also makes keys and a certificate, in an unoptimised build. */
 const READY_WITHIN_MS = 30_000;
 /** From a signal to the end of the process, with every connection drained. */

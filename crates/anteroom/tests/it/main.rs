@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test helpers fail the test")]
 
 mod bad_input;
+mod connector;
 mod crash;
 mod demo;
 mod guide;

@@ -8,7 +8,7 @@ use anteroom_protocol::accepted_cookie::{self, CookieRoom};
 use anteroom_protocol::integration::{Action, CookieAttributes, Integration, RedirectLogic, RoomPlace};
 use anteroom_protocol::redirect::RoomAddress;
 
-use crate::set_cookie::SetCookie;
+use crate::set_cookie::{COOKIE_AGE_MAX, SetCookie};
 use crate::settings::Settings;
 
 /// What becomes of the requests that an action's triggers match.
@@ -30,6 +30,15 @@ pub(super) struct QueueAction {
     pub(super) redirect_logic: RedirectLogic,
     pub(super) layout: String,
     pub(super) culture: String,
+    /// Whether the room counts the uses of a queue id.
+    pub(super) verify: Option<Verify>,
+    /// For connector diagnostics; empty where those are off.
+    pub(super) diagnostics: String,
+}
+
+/// How often a queue id may be used.
+pub(super) struct Verify {
+    pub(super) usage_limit: Option<u64>,
 }
 
 /// Whoever was let in gives that up.
@@ -37,6 +46,8 @@ pub(super) struct CancelAction {
     pub(super) name: Arc<str>,
     pub(super) address: RoomAddress,
     pub(super) rooms: Rooms,
+    /// For connector diagnostics; empty where those are off.
+    pub(super) diagnostics: String,
 }
 
 /// The rooms of an action, in the order in which their cookies are looked for. At least one.
@@ -61,6 +72,10 @@ impl CompiledAction {
         settings: &Settings,
     ) -> Self {
         let name = Arc::from(integration.name.as_str());
+        let diagnostics = match settings.features.diagnostics {
+            Some(_) => integration.diagnostics.clone(),
+            None => String::new(),
+        };
         match &integration.action {
             Action::Queue(queue) => Self::Queue(QueueAction {
                 name,
@@ -72,21 +87,30 @@ impl CompiledAction {
                 redirect_logic: queue.redirect_logic.clone(),
                 layout: queue.layout.clone(),
                 culture: queue.culture.clone(),
+                verify: queue
+                    .is_queue_id_verified
+                    .then_some(Verify { usage_limit: queue.queue_id_usage_limit }),
+                diagnostics,
             }),
             Action::Cancel(cancel) => Self::Cancel(CancelAction {
                 name,
                 address: address(&cancel.place, settings),
                 rooms: Rooms::new(&cancel.rooms, &cancel.cookies, need_queue_id),
+                diagnostics,
             }),
             Action::Ignore => Self::Ignore { name },
         }
     }
 
-    pub(super) fn name(&self) -> Arc<str> {
+    pub(super) fn name(&self) -> &Arc<str> {
         let (Self::Queue(QueueAction { name, .. })
         | Self::Cancel(CancelAction { name, .. })
         | Self::Ignore { name }) = self;
-        Arc::clone(name)
+        name
+    }
+
+    pub(super) fn name_text(&self) -> &str {
+        self.name()
     }
 }
 
@@ -121,6 +145,7 @@ impl Rooms {
         SetCookie {
             name: Arc::clone(&room.cookie_name),
             value,
+            age_max: COOKIE_AGE_MAX,
             domain: self.domain.clone(),
             is_http_only: self.is_http_only,
             is_secure: self.is_secure,

@@ -25,7 +25,9 @@ pub(super) fn decide(action: &CancelAction, visit: &Visit<'_>) -> Decision {
 
     let queue_ids = held
         .iter()
-        .map(|(_, cookie)| cookie.and_then(|cookie| cookie.queue_id).map(|queue_id| queue_id.to_string()))
+        .map(|(_, cookie)| {
+            cookie.as_ref().and_then(|cookie| cookie.queue_id).map(|queue_id| queue_id.to_string())
+        })
         .collect::<Vec<_>>();
     let rooms =
         held.iter().zip(&queue_ids).map(|((room, _), queue_id)| (&*room.event_id, queue_id.as_deref()));

@@ -1,12 +1,12 @@
 //! Which accepted cookies a visitor holds (protocol 5.4).
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use anteroom_protocol::accepted_cookie::{
     ACCEPTED_COOKIE_BYTES_MAX, AcceptedCookie, AcceptedCookieError, CookieAge,
 };
 use anteroom_protocol::id::QueueId;
-use anteroom_protocol::mac::HexMac;
 use anteroom_protocol::queue_token::RedirectType;
 
 use super::action::{Room, Rooms};
@@ -19,16 +19,15 @@ use crate::set_cookie::SetCookie;
 const COOKIES_OF_A_NAME_MAX: usize = 4;
 
 /// What a genuine cookie says.
-#[derive(Clone, Copy)]
-pub(super) struct HeldCookie {
+pub(super) struct HeldCookie<'v> {
     pub(super) queue_id: Option<QueueId>,
     pub(super) fixed_validity_minutes: Option<u32>,
     pub(super) redirect_type: RedirectType,
-    pub(super) hashed_ip: Option<HexMac>,
+    /// Mostly a piece of the request; a cookie that had to be decoded owns it.
+    pub(super) hashed_ip: Option<Cow<'v, str>>,
 }
 
 /// What the cookies for one room, or for several, come to.
-#[derive(Clone, Copy)]
 pub(super) enum Held<C> {
     Nothing,
     /// One that is over or not genuine.
@@ -39,11 +38,11 @@ pub(super) enum Held<C> {
 }
 
 /// The first good cookie, in the order of the rooms; without one, the last room with a cookie tells.
-pub(super) fn first_good<'r>(
+pub(super) fn first_good<'r, 'v>(
     rooms: &'r Rooms,
     age: CookieAge,
-    visit: &Visit<'_>,
-) -> Held<(&'r Room, HeldCookie)> {
+    visit: &Visit<'v>,
+) -> Held<(&'r Room, HeldCookie<'v>)> {
     let mut held = Held::Nothing;
     for room in rooms.as_slice() {
         match of_room(room, age, visit) {
@@ -57,7 +56,7 @@ pub(super) fn first_good<'r>(
 }
 
 /// The first good cookie of a room; without one, its first cookie tells.
-pub(super) fn of_room(room: &Room, age: CookieAge, visit: &Visit<'_>) -> Held<HeldCookie> {
+pub(super) fn of_room<'v>(room: &Room, age: CookieAge, visit: &Visit<'v>) -> Held<HeldCookie<'v>> {
     let mut held = Held::Nothing;
     let mut tried = 0;
     cookies::visit(visit.headers, &room.cookie_name, &mut |value| {
@@ -76,14 +75,38 @@ pub(super) fn of_room(room: &Room, age: CookieAge, visit: &Visit<'_>) -> Held<He
     held
 }
 
-fn open(value: &str, room: &Room, age: CookieAge, visit: &Visit<'_>) -> Held<HeldCookie> {
+fn open<'v>(value: &'v str, room: &Room, age: CookieAge, visit: &Visit<'_>) -> Held<HeldCookie<'v>> {
+    let key = &visit.common.key;
+    match AcceptedCookie::open_encoded(value, key, room.for_cookie(), age, visit.client_ip) {
+        Some(opened) => held(&opened, Cow::Borrowed),
+        None => open_decoded(value, room, age, visit),
+    }
+}
+
+/// Not inlined, because few cookies are written so, and the others should not pay for the buffer.
+#[inline(never)]
+fn open_decoded(value: &str, room: &Room, age: CookieAge, visit: &Visit<'_>) -> Held<HeldCookie<'static>> {
     let mut buffer = [0; ACCEPTED_COOKIE_BYTES_MAX];
     let Some(value) = cookies::decode_accepted(&mut buffer, value) else { return Held::Refused };
-    match AcceptedCookie::open(value, &visit.common.key, room.for_cookie(), age, visit.client_ip) {
-        Ok(cookie) => Held::Good(HeldCookie::of(&cookie)),
+    let opened = AcceptedCookie::open(value, &visit.common.key, room.for_cookie(), age, visit.client_ip);
+    held(&opened, |hashed_ip| Cow::Owned(hashed_ip.to_owned()))
+}
+
+fn held<'c, 'v>(
+    opened: &Result<AcceptedCookie<'c>, AcceptedCookieError<'c>>,
+    keep: impl Fn(&'c str) -> Cow<'v, str>,
+) -> Held<HeldCookie<'v>> {
+    let read = |cookie: &AcceptedCookie<'c>| HeldCookie {
+        queue_id: cookie.queue_id,
+        fixed_validity_minutes: cookie.fixed_validity_minutes,
+        redirect_type: cookie.redirect_type,
+        hashed_ip: cookie.hashed_ip.map(&keep),
+    };
+    match opened {
+        Ok(cookie) => Held::Good(read(cookie)),
         Err(AcceptedCookieError::NotFound) => Held::Nothing,
         Err(AcceptedCookieError::HashMismatch | AcceptedCookieError::Expired) => Held::Refused,
-        Err(AcceptedCookieError::IpMismatch(cookie)) => Held::OtherAddress(HeldCookie::of(&cookie)),
+        Err(AcceptedCookieError::IpMismatch(cookie)) => Held::OtherAddress(read(cookie)),
     }
 }
 
@@ -98,15 +121,4 @@ pub(super) fn removals(rooms: &Rooms, visit: &Visit<'_>) -> Vec<SetCookie> {
         is_held
     };
     rooms.as_slice().iter().filter(is_held).map(|room| rooms.set_cookie(room, None)).collect()
-}
-
-impl HeldCookie {
-    fn of(cookie: &AcceptedCookie<'_>) -> Self {
-        Self {
-            queue_id: cookie.queue_id.and_then(|queue_id| queue_id.parse().ok()),
-            fixed_validity_minutes: cookie.fixed_validity_minutes,
-            redirect_type: cookie.redirect_type,
-            hashed_ip: cookie.hashed_ip.and_then(HexMac::parse),
-        }
-    }
 }

@@ -10,8 +10,10 @@
 //! * Without regard to case means that both sides are compared in Unicode upper case.
 //!
 //! All texts that the parts of a policy look for in one and the same thing are found in one pass over it, and each
-//! thing is read from the request at most once, when first asked for.
+//! thing is read from the request at most once, when first asked for. Of an action that can only match where some text
+//! occurs, nothing is looked at until it does; see [`anchors`].
 
+mod anchors;
 mod needles;
 mod values;
 
@@ -20,13 +22,69 @@ use std::collections::HashMap;
 use aho_corasick::BuildError;
 use anteroom_protocol::integration::{LogicalOperator, Operator, Trigger, TriggerPart, UrlPart, Validator};
 
+use self::anchors::Anchors;
 use self::needles::{Needles, NeedlesBuilder};
 use self::values::Source;
 pub(crate) use self::values::Values;
 
+/// The triggers of a policy: of all its actions, in their order.
+#[derive(Debug)]
+pub(crate) struct Triggers {
+    sources: Sources,
+    actions: Vec<ActionTriggers>,
+    anchors: Anchors,
+}
+
+/// Collects the triggers of a policy.
+#[derive(Debug, Default)]
+pub(crate) struct TriggersBuilder {
+    sources: SourcesBuilder,
+    actions: Vec<ActionTriggers>,
+}
+
+impl TriggersBuilder {
+    /// Compiles the triggers of the next action. With `is_normalized`, they look at the normalised address.
+    pub(crate) fn add(&mut self, triggers: &[Trigger], is_normalized: bool) {
+        let compile = |trigger: &Trigger| CompiledTrigger {
+            is_any_enough: trigger.logical_operator == LogicalOperator::Or,
+            parts: trigger
+                .parts
+                .iter()
+                .map(|part| Part::compile(part, is_normalized, &mut self.sources))
+                .collect(),
+        };
+        self.actions.push(ActionTriggers(triggers.iter().map(compile).collect()));
+    }
+
+    /// Makes the triggers ready.
+    ///
+    /// # Errors
+    /// When they look for more texts than the automaton can number.
+    pub(crate) fn build(mut self) -> Result<Triggers, BuildError> {
+        let anchors = Anchors::of(&self.actions, &mut self.sources);
+        Ok(Triggers { sources: self.sources.build()?, actions: self.actions, anchors })
+    }
+}
+
+impl Triggers {
+    /// The number of the first action that is for this request.
+    pub(crate) fn first_match(&self, values: &Values<'_, '_>) -> Option<usize> {
+        self.anchors.worth_a_look(values).find(|&action| self.actions[action].is_match(values))
+    }
+
+    /// Whether the request's body is looked at.
+    pub(crate) fn has_body(&self) -> bool {
+        self.sources.0.iter().any(|needles| needles.source == Source::Body)
+    }
+
+    fn source(&self, number: usize) -> &SourceNeedles {
+        &self.sources.0[number]
+    }
+}
+
 /// What the triggers of one policy look at, and for which texts.
 #[derive(Debug)]
-pub(crate) struct Sources(Vec<SourceNeedles>);
+struct Sources(Vec<SourceNeedles>);
 
 #[derive(Debug)]
 struct SourceNeedles {
@@ -37,40 +95,79 @@ struct SourceNeedles {
 
 /// Collects sources while the triggers of a policy are compiled.
 #[derive(Debug, Default)]
-pub(crate) struct SourcesBuilder {
+struct SourcesBuilder {
     numbers: HashMap<Source, usize>,
-    sources: Vec<(Source, NeedlesBuilder, NeedlesBuilder)>,
+    sources: Vec<SourceBuilder>,
+}
+
+#[derive(Debug)]
+struct SourceBuilder {
+    source: Source,
+    exact: NeedlesBuilder,
+    folded: NeedlesBuilder,
+}
+
+impl SourceBuilder {
+    fn new(source: Source) -> Self {
+        Self { source, exact: NeedlesBuilder::default(), folded: NeedlesBuilder::default() }
+    }
+
+    fn needles(&self, case: Case) -> &NeedlesBuilder {
+        match case {
+            Case::Exact => &self.exact,
+            Case::Folded => &self.folded,
+        }
+    }
+
+    fn needles_mut(&mut self, case: Case) -> &mut NeedlesBuilder {
+        match case {
+            Case::Exact => &mut self.exact,
+            Case::Folded => &mut self.folded,
+        }
+    }
 }
 
 impl SourcesBuilder {
     fn add(&mut self, source: Source) -> usize {
         *self.numbers.entry(source).or_insert_with_key(|source| {
-            self.sources.push((source.clone(), NeedlesBuilder::default(), NeedlesBuilder::default()));
+            self.sources.push(SourceBuilder::new(source.clone()));
             self.sources.len() - 1
         })
     }
 
     fn add_needle(&mut self, source: usize, case: Case, text: &str) -> Needle {
-        match text {
-            "" => Needle::Empty,
-            "*" => Needle::Anything,
-            _ => {
-                let (_, exact, folded) = &mut self.sources[source];
-                Needle::Text(match case {
-                    Case::Exact => exact.add(text),
-                    Case::Folded => folded.add(&text.to_uppercase()),
-                })
-            }
+        match (text, case) {
+            ("", _) => Needle::Empty,
+            ("*", _) => Needle::Anything,
+            (_, Case::Exact) => self.add_text(source, case, text),
+            (_, Case::Folded) => self.add_text(source, case, &text.to_uppercase()),
         }
+    }
+
+    /// Adds a text that stands for itself alone, in upper case where case does not count.
+    fn add_text(&mut self, source: usize, case: Case, text: &str) -> Needle {
+        Needle::Text(self.sources[source].needles_mut(case).add(text))
+    }
+
+    fn text(&self, source: usize, case: Case, needle: usize) -> &str {
+        self.sources[source].needles(case).text(needle)
+    }
+
+    fn source(&self, source: usize) -> &Source {
+        &self.sources[source].source
     }
 
     /// Makes the collected texts ready to be looked for.
     ///
     /// # Errors
     /// When there are more of them than the automaton can number.
-    pub(crate) fn build(self) -> Result<Sources, BuildError> {
-        let build = |(source, exact, folded): (Source, NeedlesBuilder, NeedlesBuilder)| {
-            Ok(SourceNeedles { source, exact: exact.build(false)?, folded: folded.build(true)? })
+    fn build(self) -> Result<Sources, BuildError> {
+        let build = |builder: SourceBuilder| {
+            Ok(SourceNeedles {
+                source: builder.source,
+                exact: builder.exact.build(false)?,
+                folded: builder.folded.build(true)?,
+            })
         };
         self.sources.into_iter().map(build).collect::<Result<_, _>>().map(Sources)
     }
@@ -78,20 +175,10 @@ impl SourcesBuilder {
 
 /// The triggers of one action.
 #[derive(Debug)]
-pub(crate) struct Triggers(Vec<CompiledTrigger>);
+struct ActionTriggers(Vec<CompiledTrigger>);
 
-impl Triggers {
-    /// Compiles the triggers of one action. With `is_normalized`, they look at the normalised address.
-    pub(crate) fn compile(triggers: &[Trigger], is_normalized: bool, sources: &mut SourcesBuilder) -> Self {
-        let compile = |trigger: &Trigger| CompiledTrigger {
-            is_any_enough: trigger.logical_operator == LogicalOperator::Or,
-            parts: trigger.parts.iter().map(|part| Part::compile(part, is_normalized, sources)).collect(),
-        };
-        Self(triggers.iter().map(compile).collect())
-    }
-
-    /// Whether the action is for this request.
-    pub(crate) fn match_request(&self, values: &Values<'_, '_>) -> bool {
+impl ActionTriggers {
+    fn is_match(&self, values: &Values<'_, '_>) -> bool {
         self.0.iter().any(|trigger| trigger.is_match(values))
     }
 }
@@ -183,10 +270,7 @@ impl Part {
         let occurs = |needle: Needle| match needle {
             Needle::Empty => true,
             Needle::Anything => !values.text(*source).is_empty(),
-            Needle::Text(number) => match case {
-                Case::Exact => values.exact_hits(*source).contains(number),
-                Case::Folded => values.folded_hits(*source).contains(number),
-            },
+            Needle::Text(number) => values.hits(*source, *case).contains(number),
         };
         let is_match = match comparison {
             Comparison::Contains(Needle::Anything) if occurs(Needle::Anything) => return true,
@@ -205,6 +289,7 @@ impl Part {
 #[derive(Debug)]
 struct Texts {
     case: Case,
+    /// As they are compared: in upper case where case does not count.
     sorted: Vec<Box<str>>,
 }
 

@@ -24,6 +24,11 @@ impl NeedlesBuilder {
         number
     }
 
+    /// The text of this number.
+    pub(super) fn text(&self, number: usize) -> &str {
+        &self.needles[number]
+    }
+
     /// With `is_folded`, ASCII letters are found in either case.
     pub(super) fn build(&self, is_folded: bool) -> Result<Needles, BuildError> {
         let automaton = match self.needles.as_slice() {
@@ -44,8 +49,8 @@ pub(super) struct Needles {
 impl Needles {
     /// Looks for all of them. The time is that of the text's length, and of the occurrences until each needle has
     /// been seen.
-    pub(super) fn find(&self, text: &str) -> Hits {
-        let mut hits = Hits::none_of(self.count);
+    pub(super) fn find(&self, text: &str) -> Numbers {
+        let mut hits = Numbers::default();
         let Some(automaton) = &self.automaton else { return hits };
         let mut state = OverlappingState::start();
         let mut missing = self.count;
@@ -61,39 +66,60 @@ impl Needles {
     }
 }
 
-/// The numbers of the needles that occur. Up to 128 of them take no allocation.
+/// A set of numbers. It takes an allocation only once it holds one beyond 127.
 #[derive(Debug, Default)]
-pub(super) struct Hits {
+pub(super) struct Numbers {
     first: u128,
     more: Vec<u128>,
 }
 
-impl Hits {
-    fn none_of(count: usize) -> Self {
-        Self { first: 0, more: vec![0; count.div_ceil(128).saturating_sub(1)] }
-    }
-
+impl Numbers {
     /// Adds a number and says whether it is new.
-    fn insert(&mut self, number: usize) -> bool {
+    pub(super) fn insert(&mut self, number: usize) -> bool {
         let bit = 1 << (number % 128);
         let word = match number / 128 {
-            0 => Some(&mut self.first),
-            at => self.more.get_mut(at - 1),
+            0 => &mut self.first,
+            at => {
+                if self.more.len() < at {
+                    self.more.resize(at, 0);
+                }
+                &mut self.more[at - 1]
+            }
         };
-        word.is_some_and(|word| {
-            let is_new = *word & bit == 0;
-            *word |= bit;
-            is_new
-        })
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
     }
 
     pub(super) fn contains(&self, number: usize) -> bool {
-        let word = match number / 128 {
-            0 => Some(&self.first),
-            at => self.more.get(at - 1),
-        };
-        word.is_some_and(|word| word & (1 << (number % 128)) != 0)
+        self.word(number / 128) & (1 << (number % 128)) != 0
     }
+
+    /// The numbers of this set, the lowest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = usize> {
+        (0..=self.more.len()).flat_map(|at| bits(self.word(at)).map(move |bit| 128 * at + bit))
+    }
+
+    /// Those that are in this set or in the other one, the lowest first.
+    pub(super) fn into_union(self, other: &Self) -> impl Iterator<Item = usize> {
+        let last = self.more.len().max(other.more.len());
+        (0..=last).flat_map(move |at| bits(self.word(at) | other.word(at)).map(move |bit| 128 * at + bit))
+    }
+
+    fn word(&self, at: usize) -> u128 {
+        match at {
+            0 => self.first,
+            _ => self.more.get(at - 1).copied().unwrap_or_default(),
+        }
+    }
+}
+
+fn bits(mut word: u128) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = word.trailing_zeros();
+        word &= word.checked_sub(1)?;
+        Some(bit as usize)
+    })
 }
 
 #[cfg(test)]
@@ -113,6 +139,13 @@ mod tests {
             assert_eq!(hits.contains(number), number == 7 || number == 299, "{number}");
         }
         assert!(hits.contains(inner));
+        assert_eq!(hits.iter().collect::<Vec<_>>(), [7, 299, inner]);
+        let mut others = Numbers::default();
+        for number in [127, 7, 128, 511] {
+            others.insert(number);
+        }
+        assert_eq!(others.into_union(&hits).collect::<Vec<_>>(), [7, 127, 128, 299, inner, 511]);
+        assert_eq!(Numbers::default().iter().next(), None);
     }
 
     #[test]

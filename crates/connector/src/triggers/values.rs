@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use super::Sources;
-use super::needles::Hits;
+use super::needles::Numbers;
+use super::{Case, Triggers};
 use crate::normalize::normalize;
 use crate::view::RequestView;
 use crate::{cookies, url_parts};
@@ -33,7 +33,7 @@ pub(super) enum Source {
 
 /// One request's values.
 pub(crate) struct Values<'p, 'v> {
-    sources: &'p Sources,
+    triggers: &'p Triggers,
     view: RequestView<'v>,
     url: &'v str,
     normalized: &'v OnceCell<String>,
@@ -45,21 +45,21 @@ pub(crate) struct Values<'p, 'v> {
 struct Slot<'v> {
     text: OnceCell<Cow<'v, str>>,
     upper_case: OnceCell<String>,
-    exact_hits: OnceCell<Hits>,
-    folded_hits: OnceCell<Hits>,
+    exact_hits: OnceCell<Numbers>,
+    folded_hits: OnceCell<Numbers>,
 }
 
 impl<'p, 'v> Values<'p, 'v> {
     /// `url` is the address without queue token. `normalized` is only lent so that others may borrow from it.
     pub(crate) fn new(
-        sources: &'p Sources,
+        triggers: &'p Triggers,
         view: RequestView<'v>,
         url: &'v str,
         normalized: &'v OnceCell<String>,
     ) -> Self {
         let mut more = Vec::new();
-        more.resize_with(sources.0.len().saturating_sub(INLINE_SLOTS), Slot::default);
-        Self { sources, view, url, normalized, inline: Default::default(), more }
+        more.resize_with(triggers.sources.0.len().saturating_sub(INLINE_SLOTS), Slot::default);
+        Self { triggers, view, url, normalized, inline: Default::default(), more }
     }
 
     fn slot(&self, source: usize) -> &Slot<'v> {
@@ -67,7 +67,7 @@ impl<'p, 'v> Values<'p, 'v> {
     }
 
     pub(super) fn text(&self, source: usize) -> &str {
-        self.slot(source).text.get_or_init(|| self.read(&self.sources.0[source].source))
+        self.slot(source).text.get_or_init(|| self.read(&self.triggers.source(source).source))
     }
 
     /// A text that, compared without regard to ASCII case, is equal to an upper-cased text exactly when its
@@ -77,12 +77,13 @@ impl<'p, 'v> Values<'p, 'v> {
         if text.is_ascii() { text } else { self.slot(source).upper_case.get_or_init(|| text.to_uppercase()) }
     }
 
-    pub(super) fn exact_hits(&self, source: usize) -> &Hits {
-        self.slot(source).exact_hits.get_or_init(|| self.sources.0[source].exact.find(self.text(source)))
-    }
-
-    pub(super) fn folded_hits(&self, source: usize) -> &Hits {
-        self.slot(source).folded_hits.get_or_init(|| self.sources.0[source].folded.find(self.folded(source)))
+    pub(super) fn hits(&self, source: usize, case: Case) -> &Numbers {
+        let slot = self.slot(source);
+        let needles = self.triggers.source(source);
+        match case {
+            Case::Exact => slot.exact_hits.get_or_init(|| needles.exact.find(self.text(source))),
+            Case::Folded => slot.folded_hits.get_or_init(|| needles.folded.find(self.folded(source))),
+        }
     }
 
     fn read(&self, source: &Source) -> Cow<'v, str> {

@@ -33,6 +33,44 @@ fn request_that_passes_takes_no_allocation() {
 }
 
 #[test]
+fn request_that_none_of_a_thousand_actions_is_for_takes_no_allocation() {
+    let action = |number: usize| {
+        json!({ "Name": number.to_string(), "ActionType": "Ignore",
+            "Triggers": crate::site::path_contains(&format!("/shows/{number}/")) })
+    };
+    let document = json!({ "Version": 1, "Integrations": (0..1_000).map(action).collect::<Vec<_>>() });
+    let policy = policy_of(&document, &settings());
+    let headers = vec![("host", "shop.example")];
+    let decide = |url: &str| policy.decide(&view("GET", url, &headers), NOW).action_name;
+    assert_eq!(measure(|| assert_eq!(decide("https://shop.example/about"), None)).count_total, 0);
+    // All of them are looked for, and the first one that is there counts.
+    assert_eq!(decide("https://shop.example/shows/999/seats").as_deref(), Some("999"));
+    assert_eq!(decide("https://shop.example/shows/999/shows/500/").as_deref(), Some("500"));
+}
+
+#[test]
+fn accepted_cookie_that_is_bound_to_an_address_takes_no_allocation() {
+    let policy = policy();
+    let key = anteroom_protocol::mac::Key::new(crate::site::KEY.as_bytes());
+    let hashed_ip = anteroom_protocol::client_ip::hashed("203.0.113.7".parse().unwrap(), &key);
+    let value = anteroom_protocol::accepted_cookie::NewAcceptedCookie {
+        event_id: "spring24",
+        queue_id: Some(crate::site::QUEUE_ID),
+        fixed_validity_minutes: Some(30),
+        redirect_type: anteroom_protocol::queue_token::RedirectType::Queue,
+        issued_at: NOW,
+        hashed_ip: Some(hashed_ip.as_str()),
+    }
+    .seal(&key);
+    let name = anteroom_protocol::accepted_cookie::name("spring24");
+    let cookie = format!("{name}={}", anteroom_protocol::encode::enc(&value));
+    let headers = vec![("cookie", cookie.as_str())];
+    let mut reason = None;
+    let cost = measure(|| reason = Some(policy.decide(&view("GET", TICKETS, &headers), NOW).reason));
+    assert_eq!((reason, cost.count_total), (Some(Reason::CookieAccepted), 0));
+}
+
+#[test]
 fn allocations_are_counted_at_all() {
     let policy = policy();
     let headers = vec![("host", "shop.example")];

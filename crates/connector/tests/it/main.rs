@@ -5,8 +5,14 @@
 #[path = "../../../protocol/tests/it/cases.rs"]
 mod cases;
 mod cost;
+mod explain;
+mod features;
+mod fuzz;
 mod invariants;
+mod matching;
+mod old_connectors;
 mod refresh;
 mod rules;
+mod security;
 mod site;
 mod vectors;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use anteroom_connector::decision::Decision;
+use anteroom_connector::features::Features;
 use anteroom_connector::policy::Policy;
 use anteroom_connector::settings::{Fallback, Settings};
 use anteroom_connector::view::RequestView;
@@ -27,6 +28,7 @@ pub(crate) fn settings() -> Settings {
         room_base: None,
         platform_suffix: None,
         fallback: Fallback::LetPass,
+        features: Features::default(),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use anteroom_tower::Fallback;
 
-use crate::world::{EMPTY_OK, Setup, header, nobody, site_answering};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
+
+use crate::world::{EMPTY_OK, Setup, header, nobody, read_until, site, site_answering, within};
 
 /// Everything under `/tickets` leads to the room `concert`.
 const CONFIG: &str = r#"{
@@ -84,4 +87,53 @@ async fn i9_without_any_config_the_fallback_holds() {
     let answer = doorway.exchange(request).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert_eq!(header(&answer, "x-queueit-failed"), Some("true"));
+}
+
+/// Whatever says `buy` in its body leads to the room `concert`.
+const CONFIG_ON_BODIES: &str = r#"{
+  "CustomerId": "acme", "Version": 3,
+  "Integrations": [{
+    "Name": "orders", "ActionType": "Queue", "EventId": "concert", "CookieValidityMinute": 20,
+    "QueueDomain": "acme.room.example",
+    "Triggers": [{
+      "LogicalOperator": "And",
+      "TriggerParts": [{ "ValidatorType": "RequestBodyValidator", "Operator": "Contains", "ValueToCompare": "buy" }]
+    }]
+  }]
+}"#;
+
+#[tokio::test]
+async fn body_that_a_trigger_looks_at_reaches_the_site_as_it_was_framed() {
+    let (seen, mut uploads) = mpsc::unbounded_channel();
+    let site = site(move |mut stream| {
+        let seen = seen.clone();
+        async move {
+            seen.send(read_until(&mut stream, "END").await).unwrap();
+            stream.write_all(EMPTY_OK.as_bytes()).await.unwrap();
+        }
+    })
+    .await;
+    let doorway = Setup { config: Some(CONFIG_ON_BODIES), ..Setup::before(site) }.open().await;
+
+    let order = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\nbuy=1";
+    let answer = doorway.exchange(order).await;
+    assert!(answer.starts_with("HTTP/1.1 302 Found\r\n"), "{answer}");
+
+    // Longer than what is looked at, with what would match behind that.
+    let body = format!("{}buyEND", "sell".repeat(20_000));
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n";
+    let lengths = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+    let chunks = format!("{head}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    for (request, length) in [(lengths, Some(body.len().to_string())), (chunks, None)] {
+        let answer = doorway.exchange(&request).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        let upload = within(uploads.recv()).await.unwrap();
+        assert_eq!(header(&upload, "content-length"), length.as_deref());
+        assert_eq!(header(&upload, "transfer-encoding").is_none(), length.is_some());
+        let sold = upload.matches("sell").count();
+        assert!((19_900..=20_000).contains(&sold), "{sold}");
+        if length.is_some() {
+            assert!(upload.ends_with(&body));
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use anteroom_gateway::{Gateway, GatewaySettings, StartError, Timeouts};
 use anteroom_listen::Limits;
-use anteroom_tower::{ConnectorSettings, Fallback, Secret, Settings, TrustedProxies};
+use anteroom_tower::{ConnectorSettings, Fallback, Features, Secret, Settings, TrustedProxies};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
@@ -148,6 +148,7 @@ async fn address_of_the_site_that_cannot_be_used_is_named() {
                     room_base: None,
                     platform_suffix: None,
                     fallback: Fallback::LetPass,
+                    features: Features::default(),
                 },
                 name: "test".to_owned(),
                 api_key: Secret::new("key".to_owned()),

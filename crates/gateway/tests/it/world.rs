@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anteroom_gateway::{Gateway, GatewaySettings, Timeouts};
 use anteroom_listen::Limits;
-use anteroom_tower::{ConnectorSettings, Fallback, Secret, Settings, TrustedProxies};
+use anteroom_tower::{ConnectorSettings, Fallback, Features, Secret, Settings, TrustedProxies};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -66,6 +66,7 @@ impl Setup {
                     room_base: None,
                     platform_suffix: None,
                     fallback: self.fallback,
+                    features: Features::default(),
                 },
                 name: "test".to_owned(),
                 api_key: Secret::new("key".to_owned()),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::describe::describe;
 use super::fields::{Fields, Findings, Path};
 use super::{
     Action, CancelAction, CookieAttributes, INTEGRATIONS_MAX, INVOLVED_ROOMS_MAX, Integration,
@@ -37,13 +38,18 @@ fn read_config(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<Integ
     let version = read_version(fields, findings);
     let customer_id = fields.text("CustomerId", findings);
     let entries = fields.list("Integrations", INTEGRATIONS_MAX, findings).unwrap_or_default();
-    let integrations = fields.read_each("Integrations", entries, findings, read_integration);
+    let mut integrations = fields.read_each("Integrations", entries, findings, read_integration);
     let (version, version_text) = version?;
+    // Where an entry could not be read, the pairs are wrong, and the document is refused anyway.
+    for (integration, entry) in integrations.iter_mut().zip(entries) {
+        integration.diagnostics = describe(entry, &version_text);
+    }
     Some(IntegrationConfig {
         customer_id: Some(customer_id).filter(|id| !id.is_empty()).map(str::to_owned),
         version,
         version_text,
         integrations,
+        is_inline: false,
         warnings: Vec::new(),
     })
 }
@@ -88,7 +94,13 @@ fn read_integration(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<
         fields.warning("Triggers", "at least one; without any, the action is for no request", findings);
     }
     let triggers = fields.read_each("Triggers", entries, findings, read_trigger);
-    Some(Integration { name: name.to_owned(), action: action?, is_normalized, triggers })
+    Some(Integration {
+        name: name.to_owned(),
+        action: action?,
+        is_normalized,
+        triggers,
+        diagnostics: String::new(),
+    })
 }
 
 fn read_queue(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<QueueAction> {
@@ -111,6 +123,7 @@ fn read_queue(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<QueueA
         layout: fields.text("LayoutName", findings).to_owned(),
         culture: fields.text("Culture", findings).to_owned(),
         is_queue_id_verified: fields.flag("VerifyQueueIdEnabled", findings),
+        queue_id_usage_limit: read_usage_limit(fields, findings),
     };
     cookie_validity.map(|_| action)
 }
@@ -202,6 +215,15 @@ fn read_validity(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<Dur
         fields.problem("CookieValidityMinute", "a number of minutes greater than 0", findings);
     }
     validity
+}
+
+fn read_usage_limit(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<u64> {
+    let value = fields.raw("QueueIdUsageLimit").filter(|value| !value.is_null())?;
+    let limit = value.as_u64();
+    if limit.is_none() {
+        fields.problem("QueueIdUsageLimit", "a whole number or null", findings);
+    }
+    limit
 }
 
 fn read_redirect_logic(fields: &Fields<'_, '_>, findings: &mut Findings) -> RedirectLogic {

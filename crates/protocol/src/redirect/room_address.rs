@@ -103,6 +103,29 @@ impl RoomAddress {
         url
     }
 
+    /// Where a connector asks whether a queue id may be used once more (9.1). Ours: the official one is not public.
+    pub fn verify_url(
+        &self,
+        customer: &str,
+        event: &str,
+        queue_id: &str,
+        usage_limit: Option<u64>,
+    ) -> String {
+        let mut url = self.begin("api/verify/", "");
+        let _ = write!(url, "{}/{}/{}", enc(customer), enc(event), enc(queue_id));
+        if let Some(limit) = usage_limit {
+            let _ = write!(url, "?limit={limit}");
+        }
+        url
+    }
+
+    /// Where a connector asks whether a visitor may pass without queueing (9.2). Ours: the official one is not public.
+    pub fn direct_pass_url(&self, customer: &str, event: &str) -> String {
+        let mut url = self.begin("api/directpass/", "");
+        let _ = write!(url, "{}/{}", enc(customer), enc(event));
+        url
+    }
+
     fn begin(&self, path: &str, target: &str) -> String {
         const REST_LEN: usize = 320;
         let mut url = String::with_capacity(self.0.len() + path.len() + 2 * target.len() + REST_LEN);
@@ -149,7 +172,7 @@ impl CommonQuery<'_> {
 }
 
 /// Details of a refusal because of a changed address, for `icr` (6.4).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum InvalidReason<'a> {
     /// A queue token is bound to another address.
     QueueToken {
@@ -171,6 +194,16 @@ pub enum InvalidReason<'a> {
         /// The time of the request.
         now: Timestamp,
     },
+}
+
+impl fmt::Debug for InvalidReason<'_> {
+    /// Names the kind. The rest says whose address it was.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::QueueToken { .. } => "QueueToken(..)",
+            Self::AcceptedCookie { .. } => "AcceptedCookie(..)",
+        })
+    }
 }
 
 impl fmt::Display for InvalidReason<'_> {

@@ -3,6 +3,8 @@
 //! Everything in them comes from a browser. What is read here is decoded text and nothing more: ids are not
 //! parsed, and no target is allowed yet.
 
+use std::fmt;
+
 use crate::encode::percent_decode;
 use crate::redirect::TOKEN_PARAMETER;
 
@@ -18,7 +20,7 @@ pub enum RoomRequest {
 }
 
 /// A visitor wants to queue. Texts are decoded; absent parameters are `None`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct EnqueueRequest {
     /// `c`: the account.
     pub customer: Option<String>,
@@ -43,7 +45,7 @@ pub struct EnqueueRequest {
 }
 
 /// A connector refused a visitor's queue token or accepted cookie. Texts are decoded; absent parameters are `None`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct ErrorRequest {
     /// Why, such as `timestamp` or `connector/sessionstate`.
     pub code: String,
@@ -74,7 +76,7 @@ pub struct ErrorRequest {
 }
 
 /// A visitor gives up places. Texts are decoded; absent parameters are `None`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct CancelRequest {
     /// The account.
     pub customer: String,
@@ -93,6 +95,25 @@ pub struct CancelRequest {
     pub return_url: Option<String>,
     /// The platform a connector runs on, and its version.
     pub kupver: Option<String>,
+}
+
+/// What a visitor brings is not for logs: tokens, queue ids, addresses to go back to.
+impl fmt::Debug for EnqueueRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnqueueRequest").field("event", &self.event).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ErrorRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ErrorRequest").field("code", &self.code).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for CancelRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CancelRequest").field("customer", &self.customer).finish_non_exhaustive()
+    }
 }
 
 /// The most rooms that one cancel request names; what stands behind them is not looked at.

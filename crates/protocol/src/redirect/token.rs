@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 use crate::encode::percent_decode_strictly;
 
 /// The query parameter that carries the queue token.
@@ -36,16 +38,21 @@ pub fn find_token(url: &str) -> Option<Cow<'_, str>> {
 pub fn strip_token(url: &str) -> Cow<'_, str> {
     let (before, query, fragment) = split(url);
     let Some(query) = query else { return Cow::Borrowed(url) };
-    if !query.split('&').any(is_token) {
+    // Most addresses have no room for the name.
+    if query.len() < TOKEN_PARAMETER.len() || !query.split('&').any(is_token) {
         return Cow::Borrowed(url);
     }
     let mut stripped = String::with_capacity(url.len());
     stripped.push_str(before);
+    let query_start = stripped.len();
     let mut separator = '?';
-    for parameter in query.split('&').filter(|parameter| !is_token(parameter) && !parameter.is_empty()) {
+    for parameter in query.split('&').filter(|parameter| !is_token(parameter)) {
         stripped.push(separator);
         stripped.push_str(parameter);
         separator = '&';
+    }
+    if stripped.len() == query_start + 1 {
+        stripped.truncate(query_start);
     }
     stripped.push_str(fragment);
     Cow::Owned(stripped)
@@ -73,9 +80,9 @@ pub fn with_token(target: &str, token: &str) -> String {
 
 /// What stands before the `?`, between it and the `#`, and from the `#` on.
 fn split(url: &str) -> (&str, Option<&str>, &str) {
-    let (rest, fragment) = url.split_at(url.find('#').unwrap_or(url.len()));
-    match rest.split_once('?') {
-        Some((before, query)) => (before, Some(query), fragment),
+    let (rest, fragment) = url.split_at(memchr(b'#', url.as_bytes()).unwrap_or(url.len()));
+    match memchr(b'?', rest.as_bytes()) {
+        Some(at) => (&rest[..at], Some(&rest[at + 1..]), fragment),
         None => (rest, None, fragment),
     }
 }
@@ -94,6 +101,19 @@ mod tests {
         assert_eq!(find_token("/?queueittoken=&queueittoken=a&queueittoken=b").as_deref(), Some("a"));
         assert_eq!(find_token("/?queueittoken=%zz&queueittoken=%41").as_deref(), Some("A"));
         assert_eq!(find_token("/?QueueItToken=a"), None);
+    }
+
+    #[test]
+    fn all_but_tokens_stays_also_empty_parameters() {
+        for (url, stripped) in [
+            ("/?&a&queueittoken=x", "/?&a"),
+            ("/?a&&QueueITToken=x&b#f", "/?a&&b#f"),
+            ("/?queueittoken=x&queueittoken=y#f", "/#f"),
+            ("/?&queueittoken=x", "/"),
+            ("/?a&queueittoken", "/?a"),
+        ] {
+            assert_eq!(strip_token(url), stripped, "{url}");
+        }
     }
 
     #[test]

@@ -308,7 +308,7 @@ fn age_and_address_are_told_apart_from_forgery() {
     assert!(open(at(1_700_000_180), Some(bound)).is_ok());
     assert_eq!(open(at(1_700_000_181), Some(bound)), Err(AcceptedCookieError::Expired));
     assert!(matches!(open(at(1_700_000_180), Some(other)), Err(AcceptedCookieError::IpMismatch(cookie))
-        if cookie.queue_id == Some(QUEUE_ID)));
+        if cookie.queue_id == QueueId::parse(QUEUE_ID)));
     assert_eq!(open(at(1_700_000_181), Some(other)), Err(AcceptedCookieError::Expired));
     assert!(open(CookieAge::DoesNotMatter, None).is_ok());
 }

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this whole binary is a test, its helpers too")]
 
 mod cases;
+mod enqueue_tokens;
 mod forgeries;
 mod integration;
+mod privacy;
 mod vectors;

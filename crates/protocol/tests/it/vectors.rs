@@ -4,9 +4,11 @@ use std::net::IpAddr;
 
 use anteroom_protocol::accepted_cookie::{AcceptedCookie, CookieAge, CookieRoom, NewAcceptedCookie};
 use anteroom_protocol::encode::{decode_ajax_page_url, enc, utf16_hex};
+use anteroom_protocol::enqueue_token::{EnqueueToken, EnqueueTokenError, NewEnqueueToken, NewPayload};
 use anteroom_protocol::mac::Key;
 use anteroom_protocol::queue_token::{RawQueueToken, RedirectType};
 use anteroom_protocol::redirect::{RoomRequest, read_room_url, strip_token};
+use anteroom_protocol::secret::Secret;
 use anteroom_protocol::time::Timestamp;
 use anteroom_protocol::{client_ip, push};
 use serde_json::{Value, json};
@@ -18,6 +20,7 @@ use crate::cases::{Tally, demanded, load};
 fn every_file_of_cases_has_a_place() {
     let here = [
         "encoding.json",
+        "enqueue_tokens.json",
         "primitives.json",
         "push.json",
         "token_parse.json",
@@ -27,14 +30,13 @@ fn every_file_of_cases_has_a_place() {
     let at_the_connector = [
         "cookies.json",
         "decisions.json",
+        "extend_cookie.json",
         "normalization.json",
         "tokens.json",
         "triggers.json",
         "url_parts.json",
     ];
-    // Enqueue tokens are a later issue. There is no call to re-issue a cookie, so nothing can be re-signed by it.
-    let nowhere = ["enqueue_tokens.json", "extend_cookie.json"];
-    let mut placed = [here.as_slice(), &at_the_connector, &nowhere].concat();
+    let mut placed = [here.as_slice(), &at_the_connector].concat();
     placed.sort_unstable();
 
     let path = format!("{}/../../vectors/index.json", env!("CARGO_MANIFEST_DIR"));
@@ -104,6 +106,79 @@ fn run_primitive(case: &Value) -> Result<(), String> {
 }
 
 #[test]
+fn cases_of_enqueue_tokens() {
+    let run = |case: &Value| {
+        let secret = Secret::new(case["input"]["secret_key"].as_str().unwrap().to_owned());
+        match case["kind"].as_str().unwrap() {
+            "generate" => run_new_enqueue_token(case, &secret),
+            _ => run_enqueue_token(case, &secret),
+        }
+    };
+    Tally::of("enqueue_tokens.json", |_| None, run).check(37, &[]);
+}
+
+fn run_new_enqueue_token(case: &Value, secret: &Secret) -> Result<(), String> {
+    let input = &case["input"];
+    let custom_data = input["payload"]["custom_data"].as_object().into_iter().flatten();
+    let custom_data = custom_data
+        .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
+        .collect::<Vec<_>>();
+    let payload = input["payload"].as_object().map(|payload| NewPayload {
+        relative_quality: payload.get("relative_quality").and_then(Value::as_f64),
+        key: payload.get("key").and_then(Value::as_str),
+        custom_data: &custom_data,
+        origin: payload
+            .get("origin")
+            .map(|origin| serde_json::from_value(origin.clone()).unwrap())
+            .unwrap_or_default(),
+    });
+    let token = NewEnqueueToken {
+        token_id: input["token_identifier"].as_str().unwrap(),
+        customer_id: input["customer_id"].as_str().unwrap(),
+        event_id: input["event_id"].as_str(),
+        issued_at: Timestamp::from_millis(input["issued_ms"].as_u64().unwrap()),
+        expires_at: input["expires_ms"].as_u64().map(Timestamp::from_millis),
+        client_ip: input["ip"].as_str().map(|ip| ip.parse().unwrap()),
+        forwarded_for: input["xff"].as_str(),
+        payload,
+    }
+    .seal(secret);
+    equal(&json!(token), &demanded(case)["token"])
+}
+
+fn run_enqueue_token(case: &Value, secret: &Secret) -> Result<(), String> {
+    let token = match EnqueueToken::read(case["input"]["token"].as_str().unwrap(), secret) {
+        Ok(token) => token,
+        Err(error) => {
+            let known = match demanded(case)["error"].as_str() {
+                Some("malformed" | "Invalid token" | "Invalid secret key") => EnqueueTokenError::Malformed,
+                Some("The token hash is invalid") => EnqueueTokenError::Hash,
+                Some("Unable to deserialize token") => EnqueueTokenError::Unreadable,
+                Some("unsupported") => EnqueueTokenError::Unsupported,
+                _ => return Err(format!("refused: {error}")),
+            };
+            return if known == error { Ok(()) } else { Err(format!("refused otherwise: {error}")) };
+        }
+    };
+    let found = json!({
+        "token_identifier": token.token_id,
+        "customer_id": token.customer_id,
+        "event_id": token.event_id,
+        "issued_ms": token.issued_at.as_millis(),
+        "expires_ms": token.expires_at.map(Timestamp::as_millis),
+        "ip": token.client_ip,
+        "xff": token.forwarded_for,
+        "payload": token.payload.map(|payload| json!({
+            "key": payload.key,
+            "relative_quality": payload.relative_quality,
+            "custom_data": payload.custom_data,
+            "origin": payload.origin,
+        })),
+    });
+    equal(&found, demanded(case))
+}
+
+#[test]
 fn cases_of_pushes() {
     let run = |case: &Value| {
         let input = &case["input"];
@@ -156,6 +231,26 @@ fn cases_of_addresses_of_a_waiting_room() {
         equal(&room_request(read_room_url(path_and_query)), demanded(case))
     };
     Tally::of("wr_urls.json", |_| None, run).check(41, &[]);
+}
+
+/// A room serves connectors of every generation, whatever case their addresses come from.
+#[test]
+fn every_address_that_connectors_write_is_understood() {
+    let mut understood = 0;
+    for case in ["tokens.json", "cookies.json", "decisions.json"].into_iter().flat_map(load) {
+        let result = &case["expected"]["result"];
+        let url = result["redirect_url"].as_str().unwrap_or_default();
+        let Some((_, path_and_query)) = url.split_once("https://queue.shop.example") else { continue };
+        // With a path prefix, the part of the address behind it; one prefix ends in two slashes.
+        let prefix =
+            case["input"]["config"]["Integrations"][0]["QueuePathPrefix"].as_str().unwrap_or_default();
+        let prefix = prefix.trim_matches('/');
+        let path_and_query = path_and_query.trim_start_matches('/').trim_start_matches(prefix);
+        let path_and_query = format!("/{}", path_and_query.trim_start_matches('/'));
+        assert!(read_room_url(&path_and_query).is_some(), "{}: {url}", case["id"]);
+        understood += 1;
+    }
+    assert!(understood > 100, "{understood}");
 }
 
 fn room_request(request: Option<RoomRequest>) -> Value {

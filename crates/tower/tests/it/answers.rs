@@ -7,6 +7,7 @@ use anteroom_protocol::queue_token::{NewQueueToken, RedirectType};
 use anteroom_protocol::time::Timestamp;
 use anteroom_tower::{Connector, Secret};
 use http::{HeaderMap, Request, Response};
+use http_body_util::Full;
 
 use crate::platform::Platform;
 use crate::world::{
@@ -125,7 +126,7 @@ async fn script_is_told_where_to_go_in_a_header() {
 async fn request_that_names_no_host_clearly_is_refused() {
     let (_platform, connector) = protected().await;
     for hosts in [&["shop.example/tickets?", "b"][..], &["a/b"]] {
-        let mut request = Request::get("/").body(()).unwrap();
+        let mut request = Request::get("/").body(Full::default()).unwrap();
         for host in hosts {
             request.headers_mut().append("host", host.parse().unwrap());
         }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "this whole binary is a test, its helpers too")]
 
 mod answers;
+mod asked;
 mod kept;
 mod platform;
 mod refreshed;

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use anteroom_tower::{
-    ClientAddress, Connector, ConnectorBody, ConnectorSettings, ConnectorStatus, Fallback, Secret, Settings,
-    TrustedProxies,
+    ClientAddress, Connector, ConnectorBody, ConnectorSettings, ConnectorStatus, Fallback, Features,
+    RequestBody, Secret, Settings, TrustedProxies,
 };
 use bytes::Bytes;
 use http::{Request, Response};
@@ -28,6 +28,7 @@ pub(crate) fn settings(platform_url: String) -> ConnectorSettings {
             room_base: None,
             platform_suffix: None,
             fallback: Fallback::LetPass,
+            features: Features::default(),
         },
         name: "shop-1".to_owned(),
         api_key: Secret::new("the api key".to_owned()),
@@ -70,8 +71,9 @@ pub(crate) fn says(bytes: Vec<u8>, etag: &'static str) -> Says {
 }
 
 /// A request from a visitor's browser.
-pub(crate) fn get(url: &str) -> Request<()> {
-    let mut request = Request::get(url.strip_prefix("http://shop.example").unwrap()).body(()).unwrap();
+pub(crate) fn get(url: &str) -> Request<Full<Bytes>> {
+    let path = url.strip_prefix("http://shop.example").unwrap();
+    let mut request = Request::get(path).body(Full::default()).unwrap();
     request.headers_mut().insert("host", "shop.example".parse().unwrap());
     let client = ClientAddress { ip: "203.0.113.9".parse().unwrap(), is_tls: false };
     request.extensions_mut().insert(client);
@@ -79,8 +81,8 @@ pub(crate) fn get(url: &str) -> Request<()> {
 }
 
 /// What comes out of the layer in front of a site that sets a cookie and says `the site`.
-pub(crate) async fn ask(connector: &Connector, request: Request<()>) -> Response<String> {
-    let site = service_fn(|_: Request<()>| async {
+pub(crate) async fn ask(connector: &Connector, request: Request<Full<Bytes>>) -> Response<String> {
+    let site = service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {
         let mut response = Response::new(Full::new(Bytes::from_static(b"the site")));
         response.headers_mut().insert("set-cookie", "cart=7".parse().unwrap());
         Ok::<_, Infallible>(response)

@@ -1,4 +1,6 @@
-use anteroom_tower::{Connector, ConnectorSettings, Fallback, Secret, Settings, StartError, TrustedProxies};
+use anteroom_tower::{
+    Connector, ConnectorSettings, Fallback, Features, Secret, Settings, StartError, TrustedProxies,
+};
 use axum::Router;
 
 /// Puts the connector in front of a shop. Must be called within a tokio runtime.
@@ -10,6 +12,7 @@ pub fn protect(shop: Router, secret_key: Secret, api_key: Secret) -> Result<Rout
             room_base: None,
             platform_suffix: Some("shop-1.0".into()),
             fallback: Fallback::Hold,
+            features: Features::default(),
         },
         name: "shop-1".into(),
         api_key,
