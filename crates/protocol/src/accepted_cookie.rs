@@ -412,12 +412,10 @@ impl NewAcceptedCookie<'_> {
     /// The room's id is written in small letters, because every official connector accepts that, and none its own
     /// cookie with capitals (11-B2).
     pub fn seal(&self, key: &Key) -> String {
-        let mut value = String::with_capacity(320);
-        self.write(&mut value, key).expect("writing to a String cannot fail");
-        value
+        self.write(key).expect("writing to a String cannot fail")
     }
 
-    fn write(&self, value: &mut String, key: &Key) -> fmt::Result {
+    fn write(&self, key: &Key) -> Result<String, fmt::Error> {
         // The values as they are signed, one behind the other, and where each ends.
         let mut signed = String::with_capacity(192);
         let mut ends = [0; 6];
@@ -441,6 +439,7 @@ impl NewAcceptedCookie<'_> {
 
         let names =
             ["EventId=", "&QueueId=", "&FixedValidityMins=", "&RedirectType=", "&IssueTime=", "&Hip="];
+        let mut value = String::with_capacity(320);
         let mut start = 0;
         for (name, end) in names.into_iter().zip(ends) {
             if start < end {
@@ -451,7 +450,7 @@ impl NewAcceptedCookie<'_> {
         }
         value.push_str("&Hash=");
         value.push_str(key.sign(&[signed.as_bytes()]).to_hex().as_str());
-        Ok(())
+        Ok(value)
     }
 }
 
