@@ -183,12 +183,13 @@ impl<'v> AcceptedCookie<'v> {
             return Err(AcceptedCookieError::NotFound);
         }
         let fields = Fields::read(value).ok_or(AcceptedCookieError::HashMismatch)?;
-        Self::of_fields(&fields, key, room, age, client_ip)
+        let cookie = fields.check(room).ok_or(AcceptedCookieError::HashMismatch)?;
+        cookie.judge(&fields, key, room, age, client_ip)
     }
 
     /// The same for a value as browsers send what connectors set: with each `&` and `=` percent-encoded, nothing else
     /// encoded, and the values in their usual order. Nothing when it is written in another way; then it must be decoded
-    /// first. What this accepts, [`open`](Self::open) accepts once it is decoded; the rest of it is a matter of speed.
+    /// first. What this says, [`open`](Self::open) says once it is decoded; it is a matter of speed alone.
     ///
     /// # Errors
     /// Why the cookie does not count.
@@ -199,34 +200,38 @@ impl<'v> AcceptedCookie<'v> {
         age: CookieAge,
         client_ip: Option<IpAddr>,
     ) -> Option<Result<Self, AcceptedCookieError<'v>>> {
-        Some(Self::of_fields(&Fields::read_encoded(value)?, key, room, age, client_ip))
+        let fields = Fields::read_encoded(value)?;
+        // What has not the strict form may have it once it is decoded.
+        let cookie = fields.check(room)?;
+        Some(cookie.judge(&fields, key, room, age, client_ip))
     }
 
-    fn of_fields(
+    /// Whether a cookie in the strict form is genuine and counts.
+    fn judge(
+        self,
         fields: &Fields<'v>,
         key: &Key,
         room: CookieRoom<'_>,
         age: CookieAge,
         client_ip: Option<IpAddr>,
     ) -> Result<Self, AcceptedCookieError<'v>> {
-        let cookie = fields.check(room).ok_or(AcceptedCookieError::HashMismatch)?;
         if !fields.is_signed_with(key, room) {
             return Err(AcceptedCookieError::HashMismatch);
         }
         if let CookieAge::Counts { now, validity } = age {
             let fixed =
-                cookie.fixed_validity_minutes.map(|minutes| Duration::from_secs(60 * u64::from(minutes)));
+                self.fixed_validity_minutes.map(|minutes| Duration::from_secs(60 * u64::from(minutes)));
             // Whole seconds on both sides; the last one still counts.
-            if cookie.issued_at.saturating_add(fixed.unwrap_or(validity)).as_seconds() < now.as_seconds() {
+            if self.issued_at.saturating_add(fixed.unwrap_or(validity)).as_seconds() < now.as_seconds() {
                 return Err(AcceptedCookieError::Expired);
             }
         }
-        if let (Some(hashed_ip), Some(client_ip)) = (cookie.hashed_ip, client_ip)
+        if let (Some(hashed_ip), Some(client_ip)) = (self.hashed_ip, client_ip)
             && !client_ip::is_bound_to(hashed_ip, client_ip, key)
         {
-            return Err(AcceptedCookieError::IpMismatch(cookie));
+            return Err(AcceptedCookieError::IpMismatch(self));
         }
-        Ok(cookie)
+        Ok(self)
     }
 }
 
@@ -407,12 +412,10 @@ impl NewAcceptedCookie<'_> {
     /// The room's id is written in small letters, because every official connector accepts that, and none its own
     /// cookie with capitals (11-B2).
     pub fn seal(&self, key: &Key) -> String {
-        let mut value = String::with_capacity(320);
-        self.write(&mut value, key).expect("writing to a String cannot fail");
-        value
+        self.write(key).expect("writing to a String cannot fail")
     }
 
-    fn write(&self, value: &mut String, key: &Key) -> fmt::Result {
+    fn write(&self, key: &Key) -> Result<String, fmt::Error> {
         // The values as they are signed, one behind the other, and where each ends.
         let mut signed = String::with_capacity(192);
         let mut ends = [0; 6];
@@ -436,6 +439,7 @@ impl NewAcceptedCookie<'_> {
 
         let names =
             ["EventId=", "&QueueId=", "&FixedValidityMins=", "&RedirectType=", "&IssueTime=", "&Hip="];
+        let mut value = String::with_capacity(320);
         let mut start = 0;
         for (name, end) in names.into_iter().zip(ends) {
             if start < end {
@@ -446,7 +450,7 @@ impl NewAcceptedCookie<'_> {
         }
         value.push_str("&Hash=");
         value.push_str(key.sign(&[signed.as_bytes()]).to_hex().as_str());
-        Ok(())
+        Ok(value)
     }
 }
 
