@@ -18,6 +18,7 @@ use std::time::Duration;
 use anteroom_protocol::id::QueueId;
 use anteroom_protocol::time::Timestamp;
 
+use crate::broken::{self, Broken};
 use crate::command::{Command, Outcome, Refusal, SpentReason};
 use crate::line::TAG_MAX;
 use crate::settings::Settings;
@@ -124,6 +125,11 @@ impl Step<'_> {
         let Some(state) = &mut self.state else { return Outcome::Refused(Refusal::NotConfigured) };
         let Some(tag) = state.line.give() else { return Outcome::Refused(Refusal::TagOutOfRange) };
         state.newest = Some(queue_id);
+        if broken::is(Broken::ListsVisitors) {
+            let what = Claimed::Admitted { at: Timestamp::EPOCH, times: 0 };
+            self.claimed
+                .insert(queue_id, ClaimedRecord { what, expires_at: state.cancellation_kept_until() });
+        }
         state.note_called();
         self.must_save = true;
         Outcome::Placed { tag, epoch: state.epoch, ahead: tag.saturating_sub(state.line.called() + 1) }
@@ -140,7 +146,7 @@ impl Step<'_> {
         if let Err(outcome) = self.heal(tag, epoch) {
             return outcome;
         }
-        let record = self.record(queue_id);
+        let record = self.record(queue_id).filter(|_| !broken::is(Broken::AdmitsTwice));
         let Some(state) = &mut self.state else { return Outcome::Refused(Refusal::NotConfigured) };
         let times = match record.as_ref().map(|record| record.what) {
             Some(Claimed::Cancelled) => return Outcome::Spent(SpentReason::Cancelled),
@@ -158,7 +164,7 @@ impl Step<'_> {
             None if state.presence.is_late(tag) => return Outcome::Spent(SpentReason::Late),
             None => 0,
         };
-        if let Some(message) = &state.paused {
+        if let Some(message) = state.paused.as_ref().filter(|_| !broken::is(Broken::PausePasses)) {
             return Outcome::Paused { message: message.clone() };
         }
         if tag > state.line.called() {

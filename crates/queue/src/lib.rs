@@ -12,6 +12,7 @@
 //! Inside, [`engine`] rests on `line` (virtual time and tags), `gate` (the limit on redirects), `presence` (who has been
 //! called and did not come) and `state` (what is kept, and its written form).
 
+pub mod broken;
 pub mod command;
 pub mod engine;
 mod gate;

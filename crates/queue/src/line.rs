@@ -10,6 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::broken::{self, Broken};
 use crate::settings::SLIVERS_PER_PLACE;
 
 /// The highest tag a room gives. Beyond it slivers would no longer fit into 64 bits; at ten thousand visitors a second
@@ -56,12 +57,21 @@ impl Line {
             return None;
         }
         self.last += 1;
+        if broken::is(Broken::LineIgnoresOrder) {
+            self.last += 1;
+            return Some(if self.last.is_multiple_of(8) { self.last - 5 } else { self.last });
+        }
+        if broken::is(Broken::GivesTwice) && self.last.is_multiple_of(4) {
+            return Some(self.last - 1);
+        }
         Some(self.last)
     }
 
     /// A genuine ticket proves that this tag was given.
     pub(crate) fn heal(&mut self, tag: u64) {
-        self.last = self.last.max(tag.min(TAG_MAX));
+        if !broken::is(Broken::NoHealing) {
+            self.last = self.last.max(tag.min(TAG_MAX));
+        }
     }
 
     /// Capacity that came with time.

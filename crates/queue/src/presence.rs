@@ -18,6 +18,7 @@ use std::time::Duration;
 use anteroom_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::broken::{self, Broken};
 use crate::settings::SLIVERS_PER_PLACE;
 
 /// How long a called visitor who is present takes at the most to ask: near the front a page asks every two seconds,
@@ -191,6 +192,9 @@ impl Presence {
 
     /// How many slivers' worth of others are to be called for those who did not come.
     pub(crate) fn to_replace(&self) -> u64 {
+        if broken::is(Broken::NoReplacement) {
+            return 0;
+        }
         u64::try_from(self.foreseen().max(0)).unwrap_or(0)
     }
 
@@ -214,8 +218,8 @@ impl Presence {
     }
 
     /// Whether the place can no longer be claimed.
-    pub(crate) const fn is_late(&self, tag: u64) -> bool {
-        tag <= self.late
+    pub(crate) fn is_late(&self, tag: u64) -> bool {
+        tag <= self.late || (broken::is(Broken::LateAtOnce) && tag <= self.counted)
     }
 
     /// From when on a called tag is surely late.
