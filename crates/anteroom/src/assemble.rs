@@ -215,6 +215,7 @@ pub(crate) async fn room(
     Ok(RoomService::new(RoomServiceParts {
         rooms: installation.rooms.clone(),
         directory,
+        uses: installation.uses.clone(),
         settings: RoomServiceSettings { trusted_proxies, limits: Limits::default() },
     }))
 }

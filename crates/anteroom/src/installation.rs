@@ -14,6 +14,7 @@ use anteroom_store::embedded::{self, OpenError};
 use anteroom_store::master_key::{MasterKey, MasterKeyError};
 use anteroom_store::records::{RecordError, Records};
 use anteroom_store::rooms::Rooms;
+use anteroom_store::uses::Uses;
 
 use crate::credentials::{self, Credentials, CredentialsError, Operator};
 use crate::settings::AccountSettings;
@@ -22,6 +23,7 @@ use crate::settings::AccountSettings;
 pub(crate) struct Installation {
     pub(crate) records: Records,
     pub(crate) rooms: Rooms,
+    pub(crate) uses: Uses,
     data_dir: PathBuf,
 }
 
@@ -90,7 +92,8 @@ impl Installation {
         };
         let backend: Arc<dyn Backend> = Arc::new(store);
         let rooms = Rooms::new(Arc::clone(&backend));
-        Ok(Self { records: Records::new(backend, master_key), rooms, data_dir: data_dir.to_owned() })
+        let uses = Uses::new(Arc::clone(&backend));
+        Ok(Self { records: Records::new(backend, master_key), rooms, uses, data_dir: data_dir.to_owned() })
     }
 
     /// Makes the account and its operator, unless they are there. Several processes may do this at the same time.

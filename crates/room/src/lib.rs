@@ -5,6 +5,7 @@
 //! A visitor's way is told in `visitor`; every route, with its status codes, in `routes`.
 
 mod answer;
+mod ask;
 mod cookies;
 mod pages;
 mod reply;
@@ -18,10 +19,12 @@ use anteroom_listen::Limits;
 use anteroom_protocol::forwarded::TrustedProxies;
 use anteroom_store::directory::Directory;
 use anteroom_store::rooms::Rooms;
+use anteroom_store::uses::Uses;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::ask::Asks;
 use crate::pages::Pages;
 
 /// What the service is made of.
@@ -30,6 +33,8 @@ pub struct RoomServiceParts {
     pub rooms: Rooms,
     /// Accounts and room records, in memory.
     pub directory: Directory,
+    /// How often queue ids were used at sites that limit it.
+    pub uses: Uses,
     /// What an operator may set.
     pub settings: RoomServiceSettings,
 }
@@ -50,10 +55,12 @@ pub struct RoomServiceSettings {
 /// # async fn example(
 /// #     rooms: anteroom_store::rooms::Rooms,
 /// #     directory: anteroom_store::directory::Directory,
+/// #     uses: anteroom_store::uses::Uses,
 /// # ) -> std::io::Result<()> {
 /// use anteroom_room::{RoomService, RoomServiceParts, RoomServiceSettings};
 ///
-/// let service = RoomService::new(RoomServiceParts { rooms, directory, settings: RoomServiceSettings::default() });
+/// let settings = RoomServiceSettings::default();
+/// let service = RoomService::new(RoomServiceParts { rooms, directory, uses, settings });
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 /// let shutdown = tokio_util::sync::CancellationToken::new();
 /// service.serve(listener, None, shutdown).await;
@@ -69,6 +76,8 @@ pub struct RoomService {
 struct Shared {
     rooms: Rooms,
     directory: Directory,
+    uses: Uses,
+    asks: Asks,
     pages: Pages,
     settings: RoomServiceSettings,
 }
@@ -76,8 +85,17 @@ struct Shared {
 impl RoomService {
     /// Puts the service together. Nothing is listened on yet.
     pub fn new(parts: RoomServiceParts) -> Self {
-        let RoomServiceParts { rooms, directory, settings } = parts;
-        Self { shared: Arc::new(Shared { rooms, directory, pages: Pages::new(), settings }) }
+        let RoomServiceParts { rooms, directory, uses, settings } = parts;
+        Self {
+            shared: Arc::new(Shared {
+                rooms,
+                directory,
+                uses,
+                asks: Asks::new(),
+                pages: Pages::new(),
+                settings,
+            }),
+        }
     }
 
     /// All routes, for a listener of the caller's own. Whether a visitor came over TLS is read from the

@@ -1,5 +1,5 @@
-//! Every route of the service. All answer GET; HEAD is told what GET would find, and nothing happens by it; anything
-//! else is answered 405. An address may end in a slash or not. One longer than [`URL_BYTES_MAX`] is answered 414.
+//! Every route of the service. All but connectors' questions answer GET; HEAD is told what GET would find, and nothing
+//! happens by it; anything else is answered 405. An address may end in a slash or not. One longer than [`URL_BYTES_MAX`] is answered 414.
 //!
 //! | route | what | status |
 //! | --- | --- | --- |
@@ -7,6 +7,8 @@
 //! | `/error/{code}/` | why a site sent a visitor back | 302 to the site with a fresh queue token, 400 or 410 with a page, 404, 500, 503 |
 //! | `/cancel/multiple/{c}?wrl=`, `/cancel/{c}/{e}[/{q}]` | give up places | 302 to where the visitor was going, 200 a page, 404, 503 |
 //! | `/api/v1/rooms/{e}/ticket?c=` | the ticket as JSON | 200, 404, 500, 503 |
+//! | `POST /api/verify/{c}/{e}/{q}?limit=` | a connector counts a use of a queue id | 200, 400, 401, 404, 408, 413, 503 |
+//! | `POST /api/directpass/{c}/{e}` | a connector asks whether a visitor may pass at once | 200, 400, 401, 404, 408, 413, 500, 503 |
 //! | `/assets/{file}` | style, script, picture | 200, 404 |
 //! | `/favicon.ico`, `/robots.txt` | for browsers and crawlers | 200 |
 //! | `/health`, `/healthz` | whether the process answers | 200 |
@@ -18,9 +20,12 @@ use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::middleware::{Next, from_fn_with_state, map_response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use http::{Response, StatusCode};
 
+use crate::ask::direct_pass::direct_pass;
+use crate::ask::only_post;
+use crate::ask::verify::verify;
 use crate::visitor::{cancel, enter, error, look, notices, status};
 use crate::{Shared, reply};
 
@@ -36,6 +41,14 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/error/{*code}", get(error::explain).head(look))
         .route("/cancel/{*places}", get(cancel::cancel).head(look))
         .merge(with_or_without_slash("/api/v1/rooms/{room}/ticket", get(status::ticket).head(status::look)))
+        .merge(with_or_without_slash(
+            "/api/verify/{customer}/{room}/{queue_id}",
+            post(verify).fallback(only_post),
+        ))
+        .merge(with_or_without_slash(
+            "/api/directpass/{customer}/{room}",
+            post(direct_pass).fallback(only_post),
+        ))
         .merge(with_or_without_slash("/assets/{file}", get(asset)))
         .merge(with_or_without_slash("/favicon.ico", get(favicon)))
         .merge(with_or_without_slash("/robots.txt", get(async || reply::text(ROBOTS))))

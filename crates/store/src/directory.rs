@@ -10,15 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anteroom_protocol::id::{CustomerId, RoomId};
-use anteroom_protocol::mac::Key;
+use anteroom_protocol::mac::{Key, sha256};
 use anteroom_protocol::redirect::AllowedHosts;
 use arc_swap::ArcSwap;
+use constant_time_eq::constant_time_eq_32;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::backend::Version;
-use crate::records::{Account, RecordError, Records, RoomRecord};
+use crate::records::{Account, ApiKey, RecordError, Records, RoomRecord};
 
 /// How often all accounts are compared with the store, whatever the watches say.
 const COMPARE_EVERY: Duration = Duration::from_secs(1);
@@ -34,6 +35,8 @@ pub struct AccountEntry {
     pub allowed_hosts: AllowedHosts,
     /// Signs queue tokens and (derived) tickets.
     pub key: Key,
+    /// Keys of its scripts and connectors.
+    api_keys: Vec<ApiKey>,
     /// Its rooms.
     pub rooms: Vec<Arc<RoomRecord>>,
 }
@@ -42,6 +45,12 @@ impl AccountEntry {
     /// One of its rooms.
     pub fn room(&self, room: &RoomId) -> Option<&Arc<RoomRecord>> {
         self.rooms.iter().find(|record| record.room == *room)
+    }
+
+    /// Whether this is one of its API keys.
+    pub fn is_opened_by(&self, api_key: &str) -> bool {
+        let hash = sha256(&[api_key.as_bytes()]);
+        self.api_keys.iter().any(|key| constant_time_eq_32(&key.hash, &hash))
     }
 }
 
@@ -264,6 +273,7 @@ fn ready(account: Account) -> Result<AccountEntry, String> {
         customer: account.customer,
         display_name: account.display_name,
         allowed_hosts,
+        api_keys: account.api_keys,
         rooms: account.rooms.into_iter().map(Arc::new).collect(),
     })
 }

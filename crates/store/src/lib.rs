@@ -5,6 +5,7 @@
 //! * [`conformance`]: the suite that every backend passes.
 //! * [`rooms`]: drives the engine of each live room over the backend. [`directory`]: accounts in memory.
 //! * [`records`]: accounts, rooms, drafts, versions, sessions and the audit log, as types.
+//! * [`uses`]: how often queue ids were used, where that is limited.
 //! * [`master_key`]: what secrets are sealed with at rest.
 //!
 //! The crate knows no HTTP, not who asks, and no rule of the line.
@@ -18,3 +19,4 @@ pub mod embedded;
 pub mod master_key;
 pub mod records;
 pub mod rooms;
+pub mod uses;

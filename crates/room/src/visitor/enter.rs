@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use anteroom_protocol::id::QueueId;
 use anteroom_protocol::redirect::{RoomRequest, Target, read_room_url};
 use anteroom_protocol::ticket::Ticket;
 use anteroom_queue::{Command, Outcome};
@@ -18,7 +17,7 @@ use super::address::{EnqueueAddress, Mark};
 use super::entrance::Entrance;
 use super::trouble::Trouble;
 use super::visit::Visit;
-use super::{answer, notices};
+use super::{answer, new_queue_id, notices};
 use crate::answer::{Answer, State as Standing};
 use crate::pages::WaitingPage;
 use crate::{Shared, cookies, reply, words};
@@ -152,10 +151,4 @@ impl Door<'_> {
         let cookie = cookies::set_ticket(ticket, &self.entrance.account.key, self.visit.is_secure);
         reply::with_cookie(response, &cookie)
     }
-}
-
-fn new_queue_id() -> Result<QueueId, Trouble> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(Trouble::Random)?;
-    Ok(QueueId::from_random(bytes))
 }

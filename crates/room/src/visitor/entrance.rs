@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use anteroom_protocol::id::QueueId;
 use anteroom_protocol::queue_token::{NewQueueToken, RedirectType};
 use anteroom_protocol::redirect::{Target, with_token};
 use anteroom_protocol::ticket::Ticket;
@@ -54,14 +55,24 @@ impl Entrance {
 
     /// The way in: the target with the queue token of this admission.
     pub(crate) fn admission_url(&self, ticket: &Ticket, target: &Target, admission: Admission) -> String {
+        with_token(target.as_str(), &self.queue_token(ticket.queue_id, admission, RedirectType::Queue))
+    }
+
+    /// The queue token of an admission.
+    pub(crate) fn queue_token(
+        &self,
+        queue_id: QueueId,
+        admission: Admission,
+        redirect_type: RedirectType,
+    ) -> String {
         let token = NewQueueToken {
             room: &self.record.room,
-            queue_id: Some(ticket.queue_id),
+            queue_id: Some(queue_id),
             expires_at: admission.token_expires_at,
             cookie_validity_minutes: None,
-            redirect_type: RedirectType::Queue,
+            redirect_type,
             client_ip: None,
         };
-        with_token(target.as_str(), &token.seal(&self.account.key))
+        token.seal(&self.account.key)
     }
 }

@@ -21,6 +21,7 @@ pub(crate) mod visit;
 
 use std::sync::Arc;
 
+use anteroom_protocol::id::QueueId;
 use anteroom_protocol::redirect::{RoomRequest, Target, read_room_url};
 use anteroom_protocol::ticket::Ticket;
 use axum::body::Body;
@@ -60,4 +61,11 @@ pub(crate) async fn look(State(shared): State<Arc<Shared>>, visit: Visit) -> Res
     };
     let is_known = names.is_some_and(|(customer, room)| Entrance::find(&shared, &customer, &room).is_some());
     reply::page(if is_known { StatusCode::OK } else { StatusCode::NOT_FOUND }, String::new())
+}
+
+/// An id for a visitor who has none.
+pub(crate) fn new_queue_id() -> Result<QueueId, Trouble> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(Trouble::Random)?;
+    Ok(QueueId::from_random(bytes))
 }

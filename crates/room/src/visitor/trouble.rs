@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anteroom_protocol::redirect::TargetRefusal;
 use anteroom_queue::Refusal;
 use anteroom_store::rooms::{RoomError, SubmitError};
-use http::StatusCode;
+use anteroom_store::uses::UsesError;
+use axum::body::Body;
+use http::{Response, StatusCode};
 
 use super::entrance::Entrance;
-use crate::words;
+use crate::{reply, words};
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +23,9 @@ pub(crate) enum Trouble {
     /// The room's task or the store below it did not answer.
     #[error("the room did not answer")]
     Submit(#[from] SubmitError),
+    /// A use of a queue id could not be counted.
+    #[error("a use could not be counted")]
+    Uses(#[source] UsesError),
     /// The room would not do it.
     #[error("the room refused")]
     Refused(#[source] Refusal),
@@ -41,6 +46,7 @@ impl Trouble {
         match self {
             Self::Room(error) => !matches!(error, RoomError::NotConfigured | RoomError::Unreadable(_)),
             Self::Submit(_) => true,
+            Self::Uses(error) => !matches!(error, UsesError::Unreadable { .. }),
             Self::Refused(refusal) => refusal.is_worth_another_try(),
             Self::Unexpected | Self::Random(_) | Self::NoTarget(_) => false,
         }
@@ -50,7 +56,7 @@ impl Trouble {
     pub(crate) const fn status(&self) -> StatusCode {
         match self {
             Self::Room(_) | Self::Submit(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Refused(_) if self.is_passing() => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused(_) | Self::Uses(_) if self.is_passing() => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -58,6 +64,17 @@ impl Trouble {
     /// When to come back. What needs an operator takes longer.
     pub(crate) const fn retry_after_seconds(&self) -> u64 {
         if self.is_passing() { 5 } else { 20 }
+    }
+
+    /// What a connector is told.
+    pub(crate) fn as_problem(&self) -> Response<Body> {
+        let detail = if self.is_passing() {
+            "The waiting room cannot answer right now; it may a little later."
+        } else {
+            "The waiting room cannot answer; its log says why."
+        };
+        let problem = reply::problem(self.status(), "no answer", detail);
+        reply::with_retry_after(problem, self.retry_after_seconds())
     }
 
     /// Tells the operator, once a second at the most: a whole line of visitors meets the same trouble.

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod asked;
 mod bad_input;
 mod cancel;
 mod error;

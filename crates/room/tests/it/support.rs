@@ -9,7 +9,7 @@ use anteroom_listen::Peer;
 use anteroom_protocol::encode::enc;
 use anteroom_protocol::forwarded::TrustedProxies;
 use anteroom_protocol::id::{CustomerId, QueueId, RoomId};
-use anteroom_protocol::mac::Key as MacKey;
+use anteroom_protocol::mac::{Key as MacKey, sha256};
 use anteroom_protocol::queue_token::QueueToken;
 use anteroom_protocol::redirect::{find_token, strip_token};
 use anteroom_protocol::secret::Secret;
@@ -21,8 +21,9 @@ use anteroom_store::backend::{Backend, BackendError, BoxFuture, Key, Loaded, Sav
 use anteroom_store::directory::Directory;
 use anteroom_store::documents::Memory;
 use anteroom_store::master_key::MasterKey;
-use anteroom_store::records::{Account, AuditEntry, Change, Records, RoomRecord};
+use anteroom_store::records::{Account, ApiKey, AuditEntry, Change, Records, RoomRecord};
 use anteroom_store::rooms::Rooms;
+use anteroom_store::uses::Uses;
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -40,6 +41,7 @@ pub(crate) const HOME: &str = "https://shop.example/start";
 /// What most visitors want to see.
 pub(crate) const SEATS: &str = "https://shop.example/seats?row=1&seat=2";
 pub(crate) const PROXY: &str = "10.0.0.1:4000";
+pub(crate) const API_KEY: &str = "a key of the account's connectors";
 const SECRET_KEY: &str = "correct-horse-battery-staple";
 /// One a second; two may go straight through.
 pub(crate) const OUTFLOW_PER_MINUTE: u32 = 60;
@@ -76,7 +78,7 @@ impl World {
             display_name: "Acme".to_owned(),
             allowed_hosts: vec!["shop.example".to_owned()],
             secret_key: Secret::new(SECRET_KEY.to_owned()),
-            api_keys: Vec::new(),
+            api_keys: vec![ApiKey { label: "gateway".to_owned(), hash: sha256(&[API_KEY.as_bytes()]) }],
             rooms: vec![record(ROOM), record(OTHER_ROOM)],
         };
         records.create_account(&account, audit()).await.unwrap();
@@ -95,7 +97,12 @@ impl World {
             trusted_proxies: TrustedProxies::parse(&["10.0.0.0/8"]).unwrap(),
             ..RoomServiceSettings::default()
         };
-        let service = RoomService::new(RoomServiceParts { rooms: rooms.clone(), directory, settings });
+        let service = RoomService::new(RoomServiceParts {
+            rooms: rooms.clone(),
+            directory,
+            uses: Uses::new(Arc::new(store.clone())),
+            settings,
+        });
         Self { store, rooms, records, router: service.router() }
     }
 

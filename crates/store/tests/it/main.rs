@@ -9,3 +9,4 @@ mod limits;
 mod records;
 mod rooms;
 mod support;
+mod uses;
