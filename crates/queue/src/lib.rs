@@ -7,6 +7,7 @@
 //! * [`settings`]: what an operator sets for a room.
 //! * [`engine`]: one step of a room, from a state and a batch of commands to the next state and its outcomes.
 //! * [`snapshot`]: the read side, from a tag to a place, a wait, and when to ask again.
+//! * [`draw`]: from an entry index to a random place, and how anybody checks it.
 //! * [`node`]: one process's share in a room: gathers, asks to load and to save, tries again.
 //!
 //! Inside, [`engine`] rests on `line` (virtual time and tags), `gate` (the limit on redirects), `presence` (who has been
@@ -14,6 +15,7 @@
 
 pub mod broken;
 pub mod command;
+pub mod draw;
 pub mod engine;
 mod gate;
 mod line;

@@ -1,5 +1,6 @@
 //! How a room behaves, seen from outside: the engine alone, and nodes over a store.
 
+mod draw;
 mod engine;
 mod invariants;
 mod nodes;
