@@ -12,7 +12,7 @@ use anteroom_protocol::forwarded::TrustedProxies;
 use anteroom_room::{RoomService, RoomServiceParts, RoomServiceSettings};
 use anteroom_store::directory::Directory;
 use anteroom_store::records::RecordError;
-use anteroom_tower::{ConnectorSettings, Fallback, Features};
+use anteroom_tower::{ConnectorSettings, Fallback};
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -233,7 +233,7 @@ pub(crate) fn gateway(
             room_base: settings.room_base.clone(),
             platform_suffix: Some(concat!("anteroom-gateway-", env!("CARGO_PKG_VERSION")).to_owned()),
             fallback: if settings.holds_without_config { Fallback::Hold } else { Fallback::LetPass },
-            features: Features::default(),
+            features: settings.features.features(credentials),
         },
         name: settings.name.clone(),
         api_key: credentials.api_key.clone(),

@@ -22,6 +22,9 @@ pub(crate) struct Credentials {
     pub(crate) secret_key: Secret,
     #[serde(with = "anteroom_protocol::secret::exposed")]
     pub(crate) api_key: Secret,
+    /// Says who asks for direct pass, where that is not the API key.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional")]
+    pub(crate) proxy_key: Option<Secret>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) operator: Option<Operator>,
 }
@@ -103,6 +106,28 @@ fn unfinished(path: &Path) -> PathBuf {
     path.with_extension(format!("unfinished.{}", std::process::id()))
 }
 
+/// A secret text that need not be there.
+mod optional {
+    use anteroom_protocol::secret::Secret;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        secret: &Option<Secret>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match secret {
+            Some(secret) => serializer.serialize_some(secret.expose()),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Secret>, D::Error> {
+        Option::deserialize(deserializer)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +140,7 @@ mod tests {
             customer_id: "acme".parse().unwrap(),
             secret_key: Secret::new("s".to_owned()),
             api_key: Secret::new("a".to_owned()),
+            proxy_key: None,
             operator: None,
         };
         written.write(&path).unwrap();
@@ -132,6 +158,7 @@ mod tests {
             customer_id: "acme".parse().unwrap(),
             secret_key: Secret::new(key.to_owned()),
             api_key: Secret::new("a".to_owned()),
+            proxy_key: None,
             operator: None,
         };
         assert_eq!(with_key("one").write_first(&path).unwrap().secret_key.expose(), "one");

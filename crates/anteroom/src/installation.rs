@@ -178,6 +178,7 @@ fn fresh(account: &AccountSettings) -> Result<Credentials, NoRandomness> {
         customer_id: new.customer,
         secret_key: new.secret_key,
         api_key: new.api_key,
+        proxy_key: None,
         operator: Some(operator),
     })
 }

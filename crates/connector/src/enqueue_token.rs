@@ -120,6 +120,10 @@ pub struct SignedEnqueueTokens {
     pub token_id_prefix: Option<String>,
     /// Whether each token has a random key, so that it stands for one place alone. Default: no.
     pub has_key: bool,
+    /// The visitor's relative quality, by which the room may choose a lane. Default: none.
+    pub relative_quality: Option<f64>,
+    /// Whether the visitor's address is in the token, which the room may insist on. Default: yes.
+    pub has_address: bool,
     /// What else is kept with the place. Default: nothing.
     pub custom_data: Option<CustomData>,
     /// Where ids and keys are drawn from. Two calls must never give the same bytes.
@@ -134,6 +138,8 @@ impl SignedEnqueueTokens {
             validity: VALIDITY_DEFAULT,
             token_id_prefix: None,
             has_key: false,
+            relative_quality: None,
+            has_address: true,
             custom_data: None,
             entropy,
         }
@@ -156,17 +162,18 @@ impl EnqueueTokenProvider for SignedEnqueueTokens {
             [&random[..16], &random[16..]].map(|half| <[u8; 16]>::try_from(half).unwrap_or_default());
         let key = self.has_key.then(|| QueueId::from_random(key).to_string());
         let custom_data = self.custom_data.as_ref().map(|of| of(request)).unwrap_or_default();
-        let forwarded_for = request.view.headers.get("x-forwarded-for");
+        let client_ip = request.view.client_ip.filter(|_| self.has_address);
+        let forwarded_for = request.view.headers.get("x-forwarded-for").filter(|_| self.has_address);
         let token = NewEnqueueToken {
             token_id: &token_id(self.token_id_prefix.as_deref(), id),
             customer_id: request.customer_id,
             event_id: Some(request.event_id),
             issued_at: request.now,
             expires_at: Some(request.now.saturating_add(self.validity.max(VALIDITY_MIN))),
-            client_ip: request.view.client_ip,
+            client_ip,
             forwarded_for: forwarded_for.filter(|text| text.len() <= FORWARDED_FOR_BYTES_MAX),
             payload: Some(NewPayload {
-                relative_quality: None,
+                relative_quality: self.relative_quality,
                 key: key.as_deref(),
                 custom_data: &custom_data,
                 origin: Origin::Connector,

@@ -52,7 +52,7 @@ mod settings;
 mod status;
 mod viewpoint;
 
-pub use anteroom_connector::enqueue_token::{EnqueueTokens, SignedEnqueueTokens};
+pub use anteroom_connector::enqueue_token::{self, EnqueueTokens, SignedEnqueueTokens};
 pub use anteroom_connector::features::{Diagnostics, DirectPass, Features, Generation, OnFailure};
 pub use anteroom_connector::policy::{CompileError, Policy};
 pub use anteroom_connector::refresh::Source;

@@ -17,7 +17,7 @@ use crate::assemble;
 use crate::credentials::{self, Credentials};
 use crate::failure::Failure;
 use crate::installation::Installation;
-use crate::settings::{AccountSettings, GatewaySettings};
+use crate::settings::{AccountSettings, FeatureSettings, GatewaySettings};
 use crate::tls;
 
 /// The demo's account.
@@ -115,6 +115,7 @@ impl Scene {
             holds_without_config: false,
             room_base: Some(scene.addresses.room.clone()),
             trusted_proxies: TrustedProxies::default(),
+            features: FeatureSettings::default(),
         };
         let gateway = assemble::gateway(&gateway, &scene.credentials, data_dir)?;
         tasks.spawn(gateway.serve(listeners.site, shutdown.clone()));

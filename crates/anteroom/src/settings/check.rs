@@ -34,7 +34,7 @@ pub(crate) struct Mistake {
 }
 
 impl Mistake {
-    fn new(key: impl Into<String>, what: impl Into<String>) -> Self {
+    pub(super) fn new(key: impl Into<String>, what: impl Into<String>) -> Self {
         Self { key: key.into(), what: what.into() }
     }
 }
@@ -93,7 +93,12 @@ fn merge(known: &mut Table, typed: Table, path: &str, mistakes: &mut Vec<Mistake
                 mistakes.push(Mistake::new(full, format!("found {typed}, expected a section, [{key}]")));
             }
             (Some(known), typed) => {
-                let kind = if known.is_array() { "a list of texts" } else { "a text" };
+                let kind = match known {
+                    Value::Array(_) => "a list of texts",
+                    Value::Integer(_) => "a whole number",
+                    Value::Boolean(_) => "true or false,",
+                    _ => "a text",
+                };
                 mistakes.push(Mistake::new(full, format!("found {typed}, expected {kind} such as {known}")));
             }
         }
@@ -234,6 +239,7 @@ fn gateway(
     };
     let listen = address("gateway.listen", &gateway.listen, mistakes);
     let trusted_proxies = proxies("gateway.trusted_proxies", &gateway.trusted_proxies, mistakes);
+    let features = super::features::refine(&gateway.features, mistakes);
     let platform_url = match optional(&gateway.platform_url) {
         Some(url) => url.to_owned(),
         None => format!("http://{}", platform?),
@@ -249,6 +255,7 @@ fn gateway(
         holds_without_config,
         room_base: optional(&gateway.room_base).map(str::to_owned),
         trusted_proxies,
+        features,
     })
 }
 

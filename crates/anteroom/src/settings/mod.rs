@@ -3,6 +3,7 @@
 //! behind. A file with mistakes is refused with all of them at once.
 
 mod check;
+mod features;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use anteroom_protocol::id::CustomerId;
 use serde::Deserialize;
 
 pub(crate) use check::{Mistake, SettingsError};
+pub(crate) use features::FeatureSettings;
 
 /// Every setting there is, with its default.
 pub(crate) const REFERENCE: &str = include_str!("reference.toml");
@@ -71,6 +73,7 @@ pub(crate) struct GatewaySettings {
     pub(crate) holds_without_config: bool,
     pub(crate) room_base: Option<String>,
     pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) features: FeatureSettings,
 }
 
 /// What is written to standard error.
@@ -152,6 +155,7 @@ struct TypedGateway {
     fallback: String,
     room_base: String,
     trusted_proxies: Vec<String>,
+    features: features::TypedFeatures,
 }
 
 #[derive(Deserialize)]
