@@ -22,6 +22,8 @@
 //! A Feistel network over the same hash would take fewer rounds, but what can be proven of one ends at about the square
 //! root of `n` visitors, and it is at its worst for few entrants, where people look most closely.
 
+pub mod document;
+
 use std::fmt;
 
 use anteroom_protocol::mac::{Key, sha256};
@@ -60,16 +62,7 @@ impl DrawKey {
 
     /// Reads what [`to_hex`](Self::to_hex) writes; capitals are taken as well.
     pub fn from_hex(text: &str) -> Option<Self> {
-        let mut bytes = [0; 32];
-        if text.len() != 2 * bytes.len() {
-            return None;
-        }
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
-            let digit =
-                |letter: u8| char::from(letter).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-        }
-        Some(Self(bytes))
+        from_hex(text).map(Self)
     }
 
     /// The key as 64 lower-case hex digits: the secret itself, until it is published.
@@ -102,6 +95,19 @@ impl<'de> Deserialize<'de> for DrawKey {
 pub fn to_hex(bytes: &[u8; 32]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// Reads what [`to_hex`] writes; capitals are taken as well.
+pub fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 2 * bytes.len() {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
+        let digit = |letter: u8| char::from(letter).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(bytes)
 }
 
 /// What a draw is bound to, as text: the account, the room and its epoch, a line each. Neither id can hold a line
