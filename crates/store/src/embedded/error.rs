@@ -28,6 +28,38 @@ pub enum OpenError {
         /// What the system said.
         source: io::Error,
     },
+    /// The lock on the directory cannot be had, because its file system has none.
+    #[error("cannot lock {}; name a data directory on a local disk", path.display())]
+    Lock {
+        /// The lock's file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A backup is being put in place of the store.
+    #[error("the store in {} is being restored at this moment; start again when that is done", path.display())]
+    BeingRestored {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A backup was being put in place of the store, and that did not come to its end.
+    #[error(
+        "a restore into {} was cut short; run the same `anteroom restore` again, and start then",
+        path.display()
+    )]
+    RestoreCutShort {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The log beside the database belongs to another one.
+    #[error(
+        "{} is the log of another database than the one beside it, as after copying a backup over a database by hand; move the log out of the directory, then start again",
+        path.display()
+    )]
+    ForeignLog {
+        /// The log.
+        path: PathBuf,
+    },
     /// The disk has no room left.
     #[error("no room is left on the disk for {}; free some and start again", path.display())]
     Full {
@@ -67,7 +99,7 @@ pub enum OpenError {
     },
     /// The file is damaged, or no database at all.
     #[error(
-        "{} is damaged ({found}); stop every anteroom process, move anteroom.db, anteroom.db-wal and anteroom.db-shm out of the directory, put back a backup of anteroom.db, and start again; without a backup an empty directory will do, but accounts and rooms must then be made anew",
+        "{} is damaged ({found}); stop every anteroom process and put back a backup with `anteroom restore`, which sets the damaged file aside; visitors keep their places by their tickets; without a backup, move anteroom.db, anteroom.db-wal and anteroom.db-shm out of the directory and make rooms and operators anew",
         path.display()
     )]
     Damaged {
@@ -97,6 +129,9 @@ pub enum OpenError {
 impl OpenError {
     pub(super) fn from_sqlite(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
+        if matches!(source, rusqlite::Error::QueryReturnedNoRows) {
+            return Self::Damaged { path, found: "what must be in it is missing".to_owned() };
+        }
         match source.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 Self::Damaged { path, found: source.to_string() }
@@ -119,9 +154,10 @@ pub(super) fn unavailable(path: &Path, doing: &'static str, source: rusqlite::Er
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             ("another process holds it; end that process if it does not let go", true)
         }
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            ("it is damaged: stop every anteroom process and put back a backup", false)
-        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => (
+            "it is damaged: stop every anteroom process and put back a backup with `anteroom restore`",
+            false,
+        ),
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             ("give the user this program runs as the right to write there", false)
         }

@@ -8,8 +8,12 @@
 //! looks for the others' saves 20 times a second. A directory on a network file system will not do, because WAL
 //! needs shared memory.
 
+mod backup;
 mod error;
+mod health;
+mod lock;
 mod reader;
+mod restore;
 mod schema;
 mod watchers;
 mod writer;
@@ -23,8 +27,13 @@ use std::thread::{self, JoinHandle};
 use anteroom_protocol::time::Timestamp;
 use tokio::sync::{oneshot, watch};
 
+pub use self::backup::{Backup, BackupError, back_up};
 pub use self::error::OpenError;
+use self::health::Depth;
+pub use self::health::Health;
+use self::lock::FolderLock;
 use self::reader::{Load, Reader};
+pub use self::restore::{RestoreError, Restored, Restoring};
 use self::schema::Opened;
 use self::watchers::Watchers;
 use self::writer::{Save, Writer};
@@ -46,6 +55,21 @@ pub fn open(directory: &Path) -> Result<Embedded, OpenError> {
     open_with(directory, &Options::default())
 }
 
+/// Reads the whole store in this data directory and says what is in it, without changing any of it. Others may use
+/// it meanwhile. None when there is no store.
+///
+/// # Errors
+/// When its structure is broken, or it cannot be read.
+pub fn inspect(directory: &Path) -> Result<Option<Health>, OpenError> {
+    let path = directory.join(FILE_NAME);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let _lock = FolderLock::shared(directory, || health::check_log(&path))?;
+    let connection = schema::open_for_copying(&path)?;
+    health::check(&path, &connection, Depth::Full).map(Some)
+}
+
 #[derive(Default)]
 struct Options {
     /// As if the disk had room for so many pages only.
@@ -53,8 +77,18 @@ struct Options {
 }
 
 fn open_with(directory: &Path, options: &Options) -> Result<Embedded, OpenError> {
-    let path = schema::prepare_directory(directory)?;
-    let Opened { connection, newest, clock_mark } = schema::open_for_writing(&path)?;
+    schema::prepare_directory(directory)?;
+    let lock = FolderLock::shared(directory, || health::check_log(&directory.join(FILE_NAME)))?;
+    let path = schema::prepare_file(directory)?;
+    let Opened { connection, newest, clock_mark, health } = schema::open_for_writing(&path)?;
+    if let Some(health) = health.filter(|health| health.altered > 0) {
+        tracing::error!(
+            path = %path.display(),
+            altered = health.altered,
+            keys = ?health.altered_keys,
+            "documents are not as they were written and will not be handed out; put back a backup with `anteroom restore`"
+        );
+    }
     if let Some(pages) = options.pages_max {
         connection
             .pragma_update(None, "max_page_count", pages)
@@ -81,7 +115,7 @@ fn open_with(directory: &Path, options: &Options) -> Result<Embedded, OpenError>
         spawn(&path, "anteroom-reader", move || reader.run(&loads_to_do))?,
     ];
     let channels = Some(Channels { saves, loads });
-    Ok(Embedded { inner: Arc::new(Inner { path, clock, watchers, channels, threads }) })
+    Ok(Embedded { inner: Arc::new(Inner { path, clock, watchers, channels, threads, _lock: lock }) })
 }
 
 fn spawn(path: &Path, name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
@@ -103,6 +137,8 @@ struct Inner {
     /// Always there until the last owner is gone; the threads end when it is taken.
     channels: Option<Channels>,
     threads: Vec<JoinHandle<()>>,
+    /// Given back after the threads have ended.
+    _lock: FolderLock,
 }
 
 struct Channels {

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::oneshot;
 
 use super::error::unavailable;
+use super::health;
 use crate::backend::{BackendError, Document, Key, Loaded, Version};
 use crate::clock::Clock;
 
@@ -57,10 +58,17 @@ impl Reader {
     }
 }
 
-/// The document under this key, if there is one.
+/// The document under this key, if there is one. One that was altered is an error.
 pub(super) fn document(connection: &Connection, key: &Key) -> rusqlite::Result<Option<Document>> {
-    let mut statement = connection.prepare_cached("SELECT version, bytes FROM documents WHERE key = ?1")?;
+    let mut statement = connection
+        .prepare_cached("SELECT key, version, expires_at, bytes, checksum FROM documents WHERE key = ?1")?;
     statement
-        .query_one([key.as_str()], |row| Ok(Document { version: Version(row.get(0)?), bytes: row.get(1)? }))
+        .query_one([key.as_str()], |row| {
+            if health::is_as_written(row).unwrap_or(false) {
+                Ok(Document { version: Version(row.get(1)?), bytes: row.get(3)? })
+            } else {
+                Err(health::altered(key.as_str()))
+            }
+        })
         .optional()
 }

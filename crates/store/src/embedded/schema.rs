@@ -10,12 +10,14 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::FILE_NAME;
 use super::error::OpenError;
+use super::health::{self, Depth, Health};
+use super::lock;
 use crate::backend::Version;
 
 /// Marks a file as ours: "Ante" in ASCII.
 const APPLICATION_ID: i64 = 0x416e_7465;
 /// The format this release writes, and the newest it reads. It goes up with every change of the tables.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 /// How long one process waits for another one's write lock before it gives up.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long to wait between two tries for the lock. A sync takes from a tenth of a millisecond to some.
@@ -30,7 +32,8 @@ const TABLES: &str = "
         key TEXT NOT NULL PRIMARY KEY,
         version INTEGER NOT NULL,
         expires_at INTEGER,
-        bytes BLOB NOT NULL
+        bytes BLOB NOT NULL,
+        checksum INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX documents_by_expiry ON documents (expires_at) WHERE expires_at IS NOT NULL;
 
@@ -54,11 +57,12 @@ pub(super) struct Opened {
     pub(super) connection: Connection,
     pub(super) newest: Version,
     pub(super) clock_mark: Timestamp,
+    /// None when the file is too large to be looked at with every start.
+    pub(super) health: Option<Health>,
 }
 
-/// Makes the directory and an empty file when they are not there. Both are for this user only: the file holds
-/// hashes of passwords.
-pub(super) fn prepare_directory(directory: &Path) -> Result<PathBuf, OpenError> {
+/// Makes the directory when it is not there.
+pub(super) fn prepare_directory(directory: &Path) -> Result<(), OpenError> {
     let path = directory.to_owned();
     let refuse = |source: io::Error| match source.kind() {
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
@@ -69,23 +73,22 @@ pub(super) fn prepare_directory(directory: &Path) -> Result<PathBuf, OpenError> 
     if directory.exists() && !directory.is_dir() {
         return Err(OpenError::NotADirectory { path });
     }
-    let mut builder = fs::DirBuilder::new();
+    lock::make_directory(directory).map_err(refuse)
+}
+
+/// Makes an empty file when there is none.
+pub(super) fn prepare_file(directory: &Path) -> Result<PathBuf, OpenError> {
+    let file = directory.join(FILE_NAME);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    }
-    builder.recursive(true).create(directory).map_err(refuse)?;
-    let file = directory.join(FILE_NAME);
+    lock::owner_only(&mut options);
     match options.open(&file) {
         Ok(_) => Ok(file),
         Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists && file.is_dir() => {
             Err(OpenError::Damaged { path: file, found: "a directory is in its place".to_owned() })
         }
         Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(file),
-        Err(cause) => Err(refuse(cause)),
+        Err(source) => Err(OpenError::NotWritable { path: directory.to_owned(), source }),
     }
 }
 
@@ -99,9 +102,9 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Opened, OpenError> {
     make_tables(&mut connection).map_err(refuse)?;
     // Another process may have made the tables meanwhile, and not of our format.
     check_format(path, &connection)?;
-    check_health(path, &connection)?;
+    let health = check_health(path, &connection)?;
     let (newest, clock_mark) = progress(&connection).map_err(refuse)?;
-    Ok(Opened { connection, newest, clock_mark })
+    Ok(Opened { connection, newest, clock_mark, health })
 }
 
 pub(super) fn open_for_reading(path: &Path) -> Result<Connection, OpenError> {
@@ -112,13 +115,28 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
+/// For those who copy or inspect: the file must be one of ours already.
+pub(super) fn open_for_copying(path: &Path) -> Result<Connection, OpenError> {
+    let connection = connect(path).map_err(|cause| OpenError::from_sqlite(path, cause))?;
+    check_format(path, &connection)?;
+    if is_empty(&connection).map_err(|cause| OpenError::from_sqlite(path, cause))? {
+        return Err(OpenError::Damaged { path: path.to_owned(), found: "it is empty".to_owned() });
+    }
+    Ok(connection)
+}
+
+/// Makes the database a single file again. Nobody else may have it open.
+pub(super) fn give_up_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "DELETE")
+}
+
 /// The newest version of all, and the latest moment at which anything was saved.
 pub(super) fn progress(connection: &Connection) -> rusqlite::Result<(Version, Timestamp)> {
     let mut statement = connection.prepare_cached("SELECT version, clock FROM progress WHERE id = 1")?;
     statement.query_one([], |row| Ok((Version(row.get(0)?), Timestamp::from_millis(row.get(1)?))))
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_handler(Some(wait_for_lock))?;
@@ -133,19 +151,24 @@ fn wait_for_lock(tries: i32) -> bool {
     u128::from(tries.unsigned_abs()) < tries_max
 }
 
+/// Refuses what is not ours or too new. A file without anything in it is to become one of ours.
 fn check_format(path: &Path, connection: &Connection) -> Result<(), OpenError> {
-    let read = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let application_id = read("application_id").map_err(|cause| OpenError::from_sqlite(path, cause))?;
-    let format = read("user_version").map_err(|cause| OpenError::from_sqlite(path, cause))?;
+    let refuse = |cause| OpenError::from_sqlite(path, cause);
+    let application_id = number(connection, "application_id").map_err(refuse)?;
+    let format = number(connection, "user_version").map_err(refuse)?;
     match (application_id, format) {
         (APPLICATION_ID, 0..=FORMAT) => Ok(()),
         (APPLICATION_ID, found) => Err(OpenError::Newer { path: path.to_owned(), found, known: FORMAT }),
-        (0, 0) if is_empty(connection).map_err(|cause| OpenError::from_sqlite(path, cause))? => Ok(()),
+        (0, 0) if is_empty(connection).map_err(refuse)? => Ok(()),
         (found, _) => Err(OpenError::Foreign { path: path.to_owned(), found }),
     }
 }
 
-fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+fn number(connection: &Connection, pragma: &str) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, pragma, |row| row.get(0))
+}
+
+pub(super) fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_one("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))
 }
 
@@ -171,17 +194,35 @@ fn make_tables(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.execute_batch(TABLES)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", FORMAT)?;
+    } else if number(&transaction, "user_version")? < FORMAT {
+        add_checksums(&transaction)?;
+        transaction.pragma_update(None, "user_version", FORMAT)?;
     }
     transaction.commit()
 }
 
-fn check_health(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+/// Brings a file of format 1 to format 2.
+fn add_checksums(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("ALTER TABLE documents ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")?;
+    let mut read = connection.prepare("SELECT key, version, expires_at, bytes FROM documents")?;
+    let checksums = read.query_map([], |row| {
+        let key: String = row.get(0)?;
+        let checksum = health::checksum(key.as_bytes(), row.get(1)?, row.get(2)?, row.get_ref(3)?.as_blob()?);
+        Ok((key, checksum))
+    })?;
+    // Not while the table is being read.
+    let checksums = checksums.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut write = connection.prepare("UPDATE documents SET checksum = ?2 WHERE key = ?1")?;
+    for checksum in checksums {
+        write.execute(checksum)?;
+    }
+    Ok(())
+}
+
+fn check_health(path: &Path, connection: &Connection) -> Result<Option<Health>, OpenError> {
     let bytes = fs::metadata(path).map_or(0, |metadata| metadata.len());
     if bytes > CHECKED_BYTES_MAX {
-        return Ok(());
+        return Ok(None);
     }
-    let found: String = connection
-        .query_one("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(|cause| OpenError::from_sqlite(path, cause))?;
-    if found == "ok" { Ok(()) } else { Err(OpenError::Damaged { path: path.to_owned(), found }) }
+    health::check(path, connection, Depth::Quick).map(Some)
 }

@@ -14,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use tokio::sync::oneshot;
 
 use super::error::unavailable;
+use super::health;
 use super::reader::document;
 use super::schema::progress;
 use super::watchers::Watchers;
@@ -47,12 +48,16 @@ pub(super) struct Writer {
     told: Version,
     sweep_at: Instant,
     file: FileIdentity,
+    /// Whether looking after the store failed the last time.
+    is_failing: bool,
 }
 
 /// What one save came to inside the transaction.
 enum Verdict {
     Done(Version),
     Refused(Saved),
+    /// Refused, and what is there instead cannot be handed out.
+    Failed(rusqlite::Error),
 }
 
 /// What a committed transaction did.
@@ -72,7 +77,16 @@ impl Writer {
         newest: Version,
     ) -> Self {
         let file = FileIdentity::of(&path);
-        Self { path, connection, clock, watchers, told: newest, sweep_at: Instant::now(), file }
+        Self {
+            path,
+            connection,
+            clock,
+            watchers,
+            told: newest,
+            sweep_at: Instant::now(),
+            file,
+            is_failing: false,
+        }
     }
 
     /// Serves saves until nobody can send one any more.
@@ -86,9 +100,8 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            if let Err(cause) = self.keep_house() {
-                tracing::warn!(path = %self.path.display(), error = %cause, "could not look after the store");
-            }
+            let kept = self.keep_house();
+            self.note(kept);
         }
     }
 
@@ -99,11 +112,12 @@ impl Writer {
                 self.tell(&group, &committed);
                 for (save, verdict) in group.into_iter().zip(committed.verdicts) {
                     let saved = match verdict {
-                        Verdict::Done(version) => Saved::Done { version, now: committed.now },
-                        Verdict::Refused(saved) => saved,
+                        Verdict::Done(version) => Ok(Saved::Done { version, now: committed.now }),
+                        Verdict::Refused(saved) => Ok(saved),
+                        Verdict::Failed(cause) => Err(unavailable(&self.path, "read", cause)),
                     };
                     // Whoever asked may have gone; what was saved stays saved.
-                    let _ = save.reply.send(Ok(saved));
+                    let _ = save.reply.send(saved);
                 }
             }
             Err(error) => {
@@ -134,6 +148,20 @@ impl Writer {
             }
         }
         self.told = committed.newest;
+    }
+
+    /// Logs when looking after the store begins to fail and when it works again, not 20 times a second in between.
+    fn note(&mut self, kept: rusqlite::Result<()>) {
+        let was_failing = std::mem::replace(&mut self.is_failing, kept.is_err());
+        match kept {
+            Err(cause) if !was_failing => {
+                tracing::warn!(path = %self.path.display(), error = %cause, "could not look after the store");
+            }
+            Ok(()) if was_failing => {
+                tracing::info!(path = %self.path.display(), "the store can be looked after again");
+            }
+            Ok(()) | Err(_) => {}
+        }
     }
 
     fn keep_house(&mut self) -> rusqlite::Result<()> {
@@ -222,9 +250,12 @@ fn judge(
     for write in writes {
         let found = statement.query_one([write.key.as_str()], |row| row.get(0).map(Version)).optional()?;
         if found != write.expected {
-            let current =
-                writes.iter().map(|write| document(transaction, &write.key)).collect::<Result<_, _>>()?;
-            return Ok(Verdict::Refused(Saved::Refused { current, now }));
+            let current = writes.iter().map(|write| document(transaction, &write.key)).collect();
+            return Ok(match current {
+                Ok(current) => Verdict::Refused(Saved::Refused { current, now }),
+                // Nothing was written for this one. The others of the group are not to suffer from its document.
+                Err(cause) => Verdict::Failed(cause),
+            });
         }
     }
     for write in writes {
@@ -251,10 +282,13 @@ fn apply(
         return Ok(());
     }
     let mut statement = transaction.prepare_cached(
-        "INSERT INTO documents VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key) DO UPDATE
-         SET version = excluded.version, expires_at = excluded.expires_at, bytes = excluded.bytes",
+        "INSERT INTO documents (key, version, expires_at, bytes, checksum) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (key) DO UPDATE SET version = excluded.version, expires_at = excluded.expires_at,
+         bytes = excluded.bytes, checksum = excluded.checksum",
     )?;
-    statement.execute(params![key, version.0, write.expires_at.map(kept_moment), write.bytes])?;
+    let expires_at = write.expires_at.map(kept_moment);
+    let checksum = health::checksum(key.as_bytes(), kept_version(version), expires_at, &write.bytes);
+    statement.execute(params![key, version.0, expires_at, write.bytes, checksum])?;
     Ok(())
 }
 
@@ -264,6 +298,11 @@ fn sweep(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
          (SELECT key FROM documents WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
     )?;
     statement.execute(params![kept_moment(now), SWEEP_MAX])
+}
+
+/// A version as SQLite keeps it; one beyond its integers is refused by the driver.
+fn kept_version(version: Version) -> i64 {
+    i64::try_from(version.0).unwrap_or(i64::MAX)
 }
 
 /// A moment as SQLite can keep it; what lies beyond its integers is far enough away to be the same.

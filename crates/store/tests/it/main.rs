@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this whole binary is a test, its helpers too")]
 
 mod backends;
+mod backup;
 mod directory;
 mod embedded;
 mod limits;
