@@ -64,6 +64,11 @@ pub trait Backend: Send + Sync + 'static {
 
     /// The store's clock. Never goes back, and no two processes on the same store stay apart for long.
     fn now(&self) -> Timestamp;
+
+    /// What an operator should put right about the store, a sentence each; as found when it was last looked at.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Where a document is kept: a first segment that says whose it is, and a name within that.
@@ -125,9 +130,16 @@ impl Version {
     /// their versions again: a process that remembers one would take what it finds under it for its own, and write
     /// over it. Up to a thousand saves a millisecond leave it in step with the clock.
     pub(crate) fn following(self, now: Timestamp) -> Self {
-        const PER_MILLISECOND: u64 = 1 << 10;
-        Self(self.0.saturating_add(1).max(now.as_millis().saturating_mul(PER_MILLISECOND)))
+        Self(self.0.saturating_add(1).max(now.as_millis().saturating_mul(Self::PER_MILLISECOND)))
     }
+
+    /// When a store on the same clock made this version, or a little later.
+    #[cfg(feature = "valkey")]
+    pub(crate) fn saved_at(self) -> Timestamp {
+        Timestamp::from_millis(self.0 / Self::PER_MILLISECOND)
+    }
+
+    const PER_MILLISECOND: u64 = 1 << 10;
 }
 
 /// Bytes that are kept, and the version they have.

@@ -2,6 +2,7 @@
 //!
 //! * [`backend`]: the contract, as a trait.
 //! * [`embedded`]: the backend for one machine, in one file. [`documents`]: the same contract as a plain value.
+//! * `valkey`, by a feature of that name: the backend for several nodes, on Valkey or Redis servers.
 //! * [`conformance`]: the suite that every backend passes.
 //! * [`rooms`]: drives the engine of each live room over the backend. [`directory`]: accounts in memory.
 //! * [`records`]: accounts, rooms, drafts, versions, sessions and the audit log, as types.
@@ -20,3 +21,6 @@ pub mod master_key;
 pub mod records;
 pub mod rooms;
 pub mod uses;
+#[cfg(feature = "valkey")]
+pub mod valkey;
+mod watchers;

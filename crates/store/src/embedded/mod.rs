@@ -15,7 +15,6 @@ mod lock;
 mod reader;
 mod restore;
 mod schema;
-mod watchers;
 mod writer;
 
 use std::fmt;
@@ -35,10 +34,10 @@ use self::lock::FolderLock;
 use self::reader::{Load, Reader};
 pub use self::restore::{RestoreError, Restored, Restoring};
 use self::schema::Opened;
-use self::watchers::Watchers;
 use self::writer::{Save, Writer};
 use crate::backend::{Backend, BackendError, BoxFuture, Key, Loaded, Saved, Write, check_keys, check_writes};
 use crate::clock::Clock;
+use crate::watchers::Watchers;
 
 /// Name of the database within the data directory.
 pub const FILE_NAME: &str = "anteroom.db";

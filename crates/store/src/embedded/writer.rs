@@ -17,9 +17,9 @@ use super::error::unavailable;
 use super::health;
 use super::reader::document;
 use super::schema::progress;
-use super::watchers::Watchers;
 use crate::backend::{BackendError, SAVE_BYTES_MAX, Saved, Version, Write};
 use crate::clock::Clock;
+use crate::watchers::Watchers;
 
 /// How often to look for saves of other processes. A change made elsewhere is to be seen within a second.
 const LOOK_EVERY: Duration = Duration::from_millis(50);

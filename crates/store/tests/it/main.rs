@@ -11,3 +11,5 @@ mod records;
 mod rooms;
 mod support;
 mod uses;
+#[cfg(feature = "valkey")]
+mod valkey;

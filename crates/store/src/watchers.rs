@@ -10,7 +10,7 @@ use crate::backend::Version;
 /// Senders by first segment. Those nobody listens to any more are forgotten when the next one is made, so there
 /// are never more than twice as many as listeners.
 #[derive(Default)]
-pub(super) struct Watchers {
+pub(crate) struct Watchers {
     senders: Mutex<Senders>,
 }
 
@@ -22,7 +22,7 @@ struct Senders {
 }
 
 impl Watchers {
-    pub(super) fn watch(&self, segment: &str) -> watch::Receiver<u64> {
+    pub(crate) fn watch(&self, segment: &str) -> watch::Receiver<u64> {
         let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
         if senders.by_segment.len() >= senders.sweep_at {
             senders.by_segment.retain(|_, sender| !sender.is_closed());
@@ -31,11 +31,24 @@ impl Watchers {
         senders.by_segment.entry(segment.into()).or_insert_with(|| watch::Sender::new(0)).subscribe()
     }
 
+    /// The segments that somebody listens to.
+    #[cfg(feature = "valkey")]
+    pub(crate) fn segments(&self) -> Vec<Box<str>> {
+        let senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        let heard = senders.by_segment.iter().filter(|(_, sender)| !sender.is_closed());
+        heard.map(|(segment, _)| segment.clone()).collect()
+    }
+
     /// Says that documents of this segment were saved.
-    pub(super) fn tell(&self, segment: &str, version: Version) {
+    pub(crate) fn tell(&self, segment: &str, version: Version) {
         let senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sender) = senders.by_segment.get(segment) {
-            sender.send_replace(version.0);
+            // The same save may be told in several ways, and not in their order.
+            sender.send_if_modified(|told| {
+                let is_newer = version.0 > *told;
+                *told = version.0.max(*told);
+                is_newer
+            });
         }
     }
 }
