@@ -10,6 +10,7 @@ use crate::assemble::{self, Part};
 use crate::connector::{self, ConnectorCommand};
 use crate::demo;
 use crate::failure::Failure;
+use crate::load;
 use crate::settings::{LogSettings, REFERENCE, Settings};
 use crate::tls;
 
@@ -36,6 +37,8 @@ enum Command {
     /// Ask the connector what it would do with a request, and why
     #[command(subcommand)]
     Connector(ConnectorCommand),
+    /// Rehearse a sale: many visitors join a waiting room over HTTP, wait and are let in, and what they met is told
+    Load(Box<load::LoadOptions>),
     /// Check a settings file and tell every mistake, or print the reference of all settings
     Check(CheckOptions),
 }
@@ -69,6 +72,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Platform(given) => run_parts(given.config.as_deref(), &[Part::Platform]),
         Command::Gateway(given) => run_parts(given.config.as_deref(), &[Part::Gateway]),
         Command::Connector(command) => connector::run(&command),
+        Command::Load(options) => load::run(*options),
         Command::Check(options) => check(&options),
     }
 }

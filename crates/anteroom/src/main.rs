@@ -15,6 +15,7 @@ mod credentials;
 mod demo;
 mod failure;
 mod installation;
+mod load;
 mod settings;
 mod stop;
 mod tls;

@@ -6,5 +6,6 @@ mod connector;
 mod crash;
 mod demo;
 mod guide;
+mod load;
 mod support;
 mod together;
