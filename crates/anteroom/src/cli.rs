@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
@@ -9,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 use crate::assemble::{self, Part};
 use crate::connector::{self, ConnectorCommand};
 use crate::demo;
+use crate::draw::{self, DrawCommand};
 use crate::failure::Failure;
 use crate::load;
 use crate::settings::{LogSettings, REFERENCE, Settings};
@@ -39,6 +41,9 @@ enum Command {
     Connector(ConnectorCommand),
     /// Rehearse a sale: many visitors join a waiting room over HTTP, wait and are let in, and what they met is told
     Load(Box<load::LoadOptions>),
+    /// Check the draw of a scheduled room, from what it published
+    #[command(subcommand)]
+    Draw(DrawCommand),
     /// Check a settings file and tell every mistake, or print the reference of all settings
     Check(CheckOptions),
 }
@@ -61,9 +66,9 @@ struct CheckOptions {
 }
 
 /// Does what was typed, until it is done or asked to stop.
-pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
+pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
     tls::install_provider();
-    match cli.command {
+    let done = match cli.command {
         Command::Demo(options) => demo::run(options),
         Command::All(given) => {
             run_parts(given.config.as_deref(), &[Part::Room, Part::Platform, Part::Gateway])
@@ -73,8 +78,11 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Gateway(given) => run_parts(given.config.as_deref(), &[Part::Gateway]),
         Command::Connector(command) => connector::run(&command),
         Command::Load(options) => load::run(*options),
+        // Its exit code tells a draw that does not agree from one that could not be checked.
+        Command::Draw(command) => return Ok(draw::run(&command)),
         Command::Check(options) => check(&options),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn run_parts(config: Option<&Path>, parts: &[Part]) -> Result<(), Failure> {

@@ -13,6 +13,7 @@ mod cli;
 mod connector;
 mod credentials;
 mod demo;
+mod draw;
 mod failure;
 mod installation;
 mod load;
@@ -26,7 +27,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     match cli::run(cli::Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             eprintln!("anteroom: {}", failure::chain(failure.as_ref()));
             ExitCode::FAILURE

@@ -5,6 +5,7 @@ mod bad_input;
 mod connector;
 mod crash;
 mod demo;
+mod draw;
 mod guide;
 mod load;
 mod support;
