@@ -84,11 +84,13 @@ struct Doors {
     room_tls: Option<(TcpListener, Arc<ServerConfig>)>,
     platform: Option<TcpListener>,
     gateway: Option<(TcpListener, GatewaySettings)>,
+    gateway_status: Option<TcpListener>,
 }
 
 impl Doors {
     async fn open(settings: &Settings, parts: &[Part]) -> Result<Self, Failure> {
-        let mut doors = Self { room: None, room_tls: None, platform: None, gateway: None };
+        let mut doors =
+            Self { room: None, room_tls: None, platform: None, gateway: None, gateway_status: None };
         if parts.contains(&Part::Room) {
             if let Some(tls) = &settings.room.tls {
                 let certificate = tls::from_files(&tls.certificate, &tls.key)?;
@@ -108,6 +110,10 @@ impl Doors {
                 Some(gateway) => {
                     let listener = bind(gateway.listen, "the gateway", "gateway.listen").await?;
                     doors.gateway = Some((listener, gateway.clone()));
+                    if let Some(address) = gateway.status_listen {
+                        let what = "the gateway's status";
+                        doors.gateway_status = Some(bind(address, what, "gateway.status_listen").await?);
+                    }
                 }
                 // Beside others it is left out; alone, nothing would be left.
                 None if parts.len() == 1 => return Err(StartError::NoUpstream.into()),
@@ -139,6 +145,10 @@ impl Doors {
             let address = listener.local_addr()?;
             let service = self::gateway(&gateway, &credentials, &settings.data_dir)?;
             tracing::info!("the gateway is at http://{address}, in front of {}", gateway.upstream);
+            if let Some(listener) = self.gateway_status {
+                tracing::info!("the gateway's metrics are at http://{}/metrics", listener.local_addr()?);
+                tasks.spawn(service.clone().serve_status(listener, shutdown.clone()));
+            }
             tasks.spawn(service.serve(listener, shutdown.clone()));
         }
         let Some(installation) = installation else { return Ok(None) };

@@ -5,7 +5,8 @@
 //! A request's way: [`anteroom_listen`] accepts it, the door refuses what cannot be made out, the connector
 //! decides, `forward` carries it to the site and streams the answer back. Where the site cannot be reached in time,
 //! a calm page of the gateway's own is the answer, never a hang. The whole of the site's address space is the
-//! site's: the gateway answers no path of its own, so that none can be asked for past the connector.
+//! site's: the gateway answers no path of its own, so that none can be asked for past the connector. How it is doing is
+//! told at another port, see [`Gateway::serve_status`].
 
 mod body;
 mod door;
@@ -13,6 +14,7 @@ mod forward;
 mod headers;
 mod pages;
 mod refuse;
+mod status;
 mod timeouts;
 mod tunnel;
 mod upstream;
@@ -91,6 +93,13 @@ impl Gateway {
     /// The connector, to see how it is doing.
     pub fn connector(&self) -> &Connector {
         &self.connector
+    }
+
+    /// Tells how the gateway is doing, until `shutdown` is cancelled: `/metrics` in the OpenMetrics text format, and
+    /// `/health`, which says that the process answers. For a private port: it says what operators may know.
+    pub async fn serve_status(self, listener: TcpListener, shutdown: CancellationToken) {
+        let service = status::service(self.connector);
+        anteroom_listen::serve(listener, None, service, self.limits, shutdown).await;
     }
 
     /// Serves visitors until `shutdown` is cancelled, then lets requests in flight end within

@@ -12,6 +12,7 @@ use rustls_pki_types::CertificateDer;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use crate::asked::AskedCounts;
 use crate::clock::SteadyClock;
 use crate::fetch::Platform;
 use crate::keep::KeepFile;
@@ -174,6 +175,11 @@ impl Connector {
     /// How the connector is doing.
     pub fn status(&self) -> ConnectorStatus {
         self.shared.status.borrow().clone()
+    }
+
+    /// How the questions to waiting rooms went since the start: where queue ids are verified, or with direct pass.
+    pub fn asked(&self) -> AskedCounts {
+        self.shared.rooms.asked()
     }
 
     /// Tells of every change of the [`status`](Self::status). A version shown there is already in force.

@@ -35,6 +35,7 @@
 //! the policy current; [`Connector::inline`] needs none. This crate moves bytes and reads the clock; it does not know what a trigger, a MAC or a
 //! place in a line is.
 
+mod asked;
 mod body;
 mod clock;
 mod connector;
@@ -61,6 +62,7 @@ pub use anteroom_protocol::forwarded::TrustedProxies;
 pub use anteroom_protocol::integration::{CancelConfig, QueueConfig};
 pub use anteroom_protocol::secret::Secret;
 
+pub use crate::asked::{AskedCounts, AskedResult, AskedWhat};
 pub use crate::body::ConnectorBody;
 pub use crate::connector::{Connector, InlineSettings};
 pub use crate::convert::answer;

@@ -107,6 +107,7 @@ impl Scene {
         scene.publish(&room_host, outflow).await?;
         let gateway = GatewaySettings {
             listen: listeners.site.local_addr()?,
+            status_listen: None,
             upstream: shop,
             credentials_file: data_dir.join(credentials::FILE),
             platform_url: scene.addresses.platform.clone(),

@@ -237,6 +237,8 @@ fn gateway(
             false
         }
     };
+    let status_listen =
+        optional(&gateway.status_listen).and_then(|text| address("gateway.status_listen", text, mistakes));
     let listen = address("gateway.listen", &gateway.listen, mistakes);
     let trusted_proxies = proxies("gateway.trusted_proxies", &gateway.trusted_proxies, mistakes);
     let features = super::features::refine(&gateway.features, mistakes);
@@ -246,6 +248,7 @@ fn gateway(
     };
     Some(GatewaySettings {
         listen: listen?,
+        status_listen,
         upstream: optional(&gateway.upstream)?.to_owned(),
         credentials_file: optional(&gateway.credentials_file)
             .map_or_else(|| typed.data_dir.join(crate::credentials::FILE), PathBuf::from),

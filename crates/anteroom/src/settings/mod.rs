@@ -65,6 +65,7 @@ pub(crate) struct PlatformSettings {
 #[derive(Clone, Debug)]
 pub(crate) struct GatewaySettings {
     pub(crate) listen: SocketAddr,
+    pub(crate) status_listen: Option<SocketAddr>,
     pub(crate) upstream: String,
     pub(crate) credentials_file: PathBuf,
     pub(crate) platform_url: String,
@@ -147,6 +148,7 @@ struct TypedPlatform {
 #[serde(deny_unknown_fields)]
 struct TypedGateway {
     listen: String,
+    status_listen: String,
     upstream: String,
     credentials_file: String,
     platform_url: String,

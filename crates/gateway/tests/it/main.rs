@@ -7,6 +7,7 @@ mod carrying;
 mod drain;
 mod framing;
 mod protection;
+mod status;
 mod streaming;
 mod trouble;
 mod websocket;

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use crate::world::{EMPTY_OK, Setup, header, nobody, read_until, site, site_answering, within};
 
 /// Everything under `/tickets` leads to the room `concert`.
-const CONFIG: &str = r#"{
+pub(crate) const CONFIG: &str = r#"{
   "Description": "test",
   "CustomerId": "acme",
   "Version": 3,
@@ -90,7 +90,7 @@ async fn i9_without_any_config_the_fallback_holds() {
 }
 
 /// Whatever says `buy` in its body leads to the room `concert`.
-const CONFIG_ON_BODIES: &str = r#"{
+pub(crate) const CONFIG_ON_BODIES: &str = r#"{
   "CustomerId": "acme", "Version": 3,
   "Integrations": [{
     "Name": "orders", "ActionType": "Queue", "EventId": "concert", "CookieValidityMinute": 20,

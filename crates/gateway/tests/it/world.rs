@@ -85,14 +85,18 @@ impl Setup {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
+        let status = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let status_address = status.local_addr().unwrap();
+        tokio::spawn(gateway.clone().serve_status(status, shutdown.clone()));
         let served = tokio::spawn(gateway.serve(listener, shutdown.clone()));
-        Doorway { address, shutdown, served, _platform: platform, _folder: folder }
+        Doorway { address, status_address, shutdown, served, _platform: platform, _folder: folder }
     }
 }
 
 /// A gateway that serves.
 pub(crate) struct Doorway {
     pub(crate) address: SocketAddr,
+    pub(crate) status_address: SocketAddr,
     pub(crate) shutdown: CancellationToken,
     pub(crate) served: JoinHandle<()>,
     _platform: TcpListener,
@@ -106,10 +110,18 @@ impl Doorway {
 
     /// Sends these bytes on a connection of their own and reads until the gateway closes it.
     pub(crate) async fn exchange(&self, request: &str) -> String {
-        let mut stream = self.connect().await;
-        stream.write_all(request.as_bytes()).await.unwrap();
-        read_to_end(&mut stream).await
+        exchange(self.connect().await, request).await
     }
+
+    /// The same at the private port.
+    pub(crate) async fn exchange_privately(&self, request: &str) -> String {
+        exchange(TcpStream::connect(self.status_address).await.unwrap(), request).await
+    }
+}
+
+async fn exchange(mut stream: TcpStream, request: &str) -> String {
+    stream.write_all(request.as_bytes()).await.unwrap();
+    read_to_end(&mut stream).await
 }
 
 /// A site that plays `script` on each connection.

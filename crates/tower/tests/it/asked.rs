@@ -12,8 +12,8 @@ use anteroom_protocol::mac::Key;
 use anteroom_protocol::queue_token::{NewQueueToken, RedirectType};
 use anteroom_protocol::time::Timestamp;
 use anteroom_tower::{
-    Connector, ConnectorBody, DirectPass, Fallback, Features, Generation, InlineSettings, OnFailure,
-    RequestBody, Secret, Settings,
+    AskedResult, AskedWhat, Connector, ConnectorBody, DirectPass, Fallback, Features, Generation,
+    InlineSettings, OnFailure, RequestBody, Secret, Settings,
 };
 use bytes::Bytes;
 use http::{Request, Response};
@@ -122,6 +122,9 @@ async fn room_that_does_not_say_is_as_the_settings_say() {
     let response = come(&connector(&config, Some(room.url()), features)).await;
     assert_eq!(response.status(), 302);
     assert!(!response.headers().contains_key("x-queueit-failed"));
+
+    let asked = allowing.asked();
+    assert_eq!((asked.of(AskedWhat::Verify, AskedResult::Refused), asked.failed()), (1, 1));
 }
 
 #[tokio::test]
@@ -143,6 +146,8 @@ async fn room_may_let_a_visitor_pass_without_queueing() {
     assert_eq!(question.target, "/api/directpass/acme/concert");
     assert_eq!(question.header("x-queueit-proxykey"), Some("the proxy key"));
     assert_reached_site(&response);
+    let passed = connector.asked();
+    assert_eq!((passed.of(AskedWhat::DirectPass, AskedResult::Answered), passed.failed()), (1, 0));
 
     for says_no in [says(br#"{"HasPassed": false}"#.to_vec(), "\"2\""), Says::Status(503)] {
         room.say(says_no);
@@ -150,6 +155,11 @@ async fn room_may_let_a_visitor_pass_without_queueing() {
         assert_eq!(response.status(), 302);
         assert!(location(&response).starts_with(&format!("{}/?c=acme", room.url())), "{response:?}");
     }
+    room.say(says(b"oops".to_vec(), "\"3\""));
+    ask(&connector, get("http://shop.example/tickets")).await;
+    let asked = connector.asked();
+    let counts = AskedResult::ALL.map(|result| asked.of(AskedWhat::DirectPass, result));
+    assert_eq!(counts, [2, 0, 0, 1, 1, 0], "answered twice, refused once, unreadable once");
 }
 
 /// Whatever posts `buy` within the first 8 bytes has to queue.
