@@ -13,6 +13,7 @@ pub mod id;
 pub mod integration;
 pub mod mac;
 mod number;
+pub mod place;
 pub mod problem;
 pub mod push;
 pub mod queue_token;

@@ -3,8 +3,12 @@
 //! Written form, version 1, made of `A-Z a-z 0-9 - _` only, so that it can stand in a cookie and in an address:
 //!
 //! ```text
-//! "1"  43 characters of MAC  base64 of: customer, room, queue id, epoch, tag, ahead, issued at, target
+//! "1"  43 characters of MAC  base64 of: customer, room, queue id, epoch, number, ahead, issued at, kind, target
 //! ```
+//!
+//! The kind is one byte. Its lowest bit says that there is a target, the next that the number is an entry of the pre-queue
+//! rather than a tag, and the rest is the lane. So a ticket for a tag in the ordinary lane is written as it was before
+//! there were lanes, and a release that knows none refuses the others instead of misreading them.
 //!
 //! The MAC covers the version and the base64 text as written. It is checked in constant time before anything
 //! behind it is read. A later version gets another first character; an older process then answers
@@ -16,6 +20,7 @@ use data_encoding::BASE64URL_NOPAD;
 
 use crate::id::{CustomerId, QueueId, RoomId};
 use crate::mac::Key;
+use crate::place::{Lane, Place, PlaceNumber};
 use crate::time::Timestamp;
 
 /// The longest address that a ticket carries, in bytes. With it a whole cookie stays below the 4096 bytes that
@@ -29,12 +34,16 @@ const VERSION: u8 = b'1';
 const MAC_TEXT_LEN: usize = 43;
 const HEAD_LEN: usize = 1 + MAC_TEXT_LEN;
 const PURPOSE: &str = "ticket";
+const HAS_TARGET: u8 = 1;
+const IS_ENTRY: u8 = 2;
+const LANE_SHIFT: u32 = 2;
 
 /// A visitor's place in one waiting room.
 ///
 /// ```
 /// use anteroom_protocol::id::QueueId;
 /// use anteroom_protocol::mac::Key;
+/// use anteroom_protocol::place::Place;
 /// use anteroom_protocol::ticket::Ticket;
 /// use anteroom_protocol::time::Timestamp;
 ///
@@ -44,7 +53,7 @@ const PURPOSE: &str = "ticket";
 ///     room: "spring24".parse()?,
 ///     queue_id: QueueId::from_random([7; 16]),
 ///     epoch: 1,
-///     tag: 4711,
+///     place: Place::ordinary(4711),
 ///     ahead_at_issue: 310,
 ///     issued_at: Timestamp::from_seconds(1_700_000_000),
 ///     target: Some("https://shop.example/tickets".to_owned()),
@@ -62,10 +71,10 @@ pub struct Ticket {
     pub room: RoomId,
     /// The visitor.
     pub queue_id: QueueId,
-    /// The room's epoch in which the tag was given.
+    /// The room's epoch in which the place was given.
     pub epoch: u64,
-    /// The place: admissible once the room's virtual time has reached it.
-    pub tag: u64,
+    /// The place in line, or the entry that the draw makes one of.
+    pub place: Place,
     /// How many were ahead when the ticket was issued; progress is measured against it.
     pub ahead_at_issue: u64,
     /// When the ticket was issued.
@@ -131,11 +140,16 @@ impl Ticket {
             bytes.extend_from_slice(id.as_bytes());
         }
         bytes.extend_from_slice(self.queue_id.as_bytes());
-        for number in [self.epoch, self.tag, self.ahead_at_issue, self.issued_at.as_millis()] {
+        let (number, kind) = match self.place.number {
+            PlaceNumber::Tag(tag) => (tag, 0),
+            PlaceNumber::Entry(index) => (index, IS_ENTRY),
+        };
+        for number in [self.epoch, number, self.ahead_at_issue, self.issued_at.as_millis()] {
             bytes.extend_from_slice(&number.to_be_bytes());
         }
         // The target comes last and takes what is left; no target is told from an empty one by the byte before.
-        bytes.push(u8::from(target.is_some()));
+        let has_target = if target.is_some() { HAS_TARGET } else { 0 };
+        bytes.push(self.place.lane.number() << LANE_SHIFT | kind | has_target);
         bytes.extend_from_slice(target.unwrap_or_default().as_bytes());
         bytes
     }
@@ -145,19 +159,22 @@ impl Ticket {
         let customer = take_short_text(&mut rest)?.parse().ok()?;
         let room = take_short_text(&mut rest)?.parse().ok()?;
         let queue_id = QueueId::from_bytes(take_array(&mut rest)?);
-        let [epoch, tag, ahead_at_issue, issued_at] = [
+        let [epoch, number, ahead_at_issue, issued_at] = [
             take_number(&mut rest)?,
             take_number(&mut rest)?,
             take_number(&mut rest)?,
             take_number(&mut rest)?,
         ];
-        let target = match take_array::<1>(&mut rest)? {
-            [0] if rest.is_empty() => None,
-            [1] if rest.len() <= TARGET_BYTES_MAX => Some(str::from_utf8(rest).ok()?.to_owned()),
+        let [kind] = take_array(&mut rest)?;
+        let target = match kind & HAS_TARGET {
+            0 if rest.is_empty() => None,
+            HAS_TARGET if rest.len() <= TARGET_BYTES_MAX => Some(str::from_utf8(rest).ok()?.to_owned()),
             _ => return None,
         };
+        let number = if kind & IS_ENTRY == 0 { PlaceNumber::Tag(number) } else { PlaceNumber::Entry(number) };
+        let place = Place { lane: Lane::new(kind >> LANE_SHIFT)?, number };
         let issued_at = Timestamp::from_millis(issued_at);
-        Some(Self { customer, room, queue_id, epoch, tag, ahead_at_issue, issued_at, target })
+        Some(Self { customer, room, queue_id, epoch, place, ahead_at_issue, issued_at, target })
     }
 }
 
@@ -215,7 +232,7 @@ mod tests {
             room,
             queue_id: QueueId::from_random([1; 16]),
             epoch: u64::MAX,
-            tag: u64::MAX,
+            place: Place { lane: Lane::ALL[3], number: PlaceNumber::Entry(u64::MAX) },
             ahead_at_issue: u64::MAX,
             issued_at: Timestamp::from_millis(u64::MAX),
             target: Some("t".repeat(TARGET_BYTES_MAX)),
@@ -227,6 +244,33 @@ mod tests {
 
         ticket.target = Some("t".repeat(TARGET_BYTES_MAX + 1));
         assert_eq!(Ticket::open(&ticket.seal(&key), &key).map(|opened| opened.target), Ok(None));
+    }
+
+    #[test]
+    fn lanes_and_entries_are_read_as_written_and_the_ordinary_ticket_is_the_one_of_old() {
+        let key = Key::new(b"k");
+        let mut ticket = Ticket {
+            customer: "acme".parse().unwrap(),
+            room: "spring24".parse().unwrap(),
+            queue_id: QueueId::from_random([1; 16]),
+            epoch: 2,
+            place: Place::ordinary(4711),
+            ahead_at_issue: 9,
+            issued_at: Timestamp::from_seconds(1),
+            target: None,
+        };
+        assert_eq!(ticket.to_bytes().last(), Some(&0));
+        for lane in Lane::ALL {
+            for number in [PlaceNumber::Tag(7), PlaceNumber::Entry(0)] {
+                for target in [None, Some("https://shop.example/".to_owned())] {
+                    ticket = Ticket { place: Place { lane, number }, target, ..ticket };
+                    assert_eq!(Ticket::open(&ticket.seal(&key), &key).as_ref(), Ok(&ticket));
+                }
+            }
+        }
+        let mut bytes = Ticket { target: None, ..ticket }.to_bytes();
+        *bytes.last_mut().unwrap() = 4 << LANE_SHIFT;
+        assert_eq!(Ticket::from_bytes(&bytes), None, "there is no fifth lane");
     }
 
     #[test]

@@ -16,15 +16,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anteroom_protocol::id::QueueId;
+use anteroom_protocol::place::{Lane, Place, PlaceNumber};
 use anteroom_protocol::time::Timestamp;
 
 use crate::broken::{self, Broken};
-use crate::command::{Command, Outcome, Refusal, SpentReason};
+use crate::command::{AdmittedBy, Command, Outcome, RecordId, Refusal, SpentReason};
 use crate::line::TAG_MAX;
 use crate::settings::Settings;
-use crate::state::Claimed;
+use crate::state::Kept;
 
-pub use crate::state::{ClaimedRecord, DecodeError, MESSAGE_BYTES_MAX, RoomState};
+pub use crate::state::{DecodeError, MESSAGE_BYTES_MAX, Record, RoomState};
 
 /// Visitors who were told to come back are written down when that moves the next free moment by this much: less is
 /// not worth a save.
@@ -38,7 +39,7 @@ pub struct Applied {
     /// One outcome per command, in their order.
     pub outcomes: Vec<Outcome>,
     /// Records to save together with the state.
-    pub claimed: BTreeMap<QueueId, ClaimedRecord>,
+    pub records: BTreeMap<RecordId, Record>,
     /// Whether any outcome rests on the new state or records being saved. When not, they may be dropped: the time
     /// that passed is counted by the next step.
     pub must_save: bool,
@@ -46,19 +47,27 @@ pub struct Applied {
 
 /// Takes one step: lets time pass up to `now`, then carries out the commands in their order.
 ///
-/// `claimed` holds the record of every queue id that a command of the batch names and that has one. Time before
-/// `steady_since` brings no capacity: it is the moment since which the caller has watched the clock without a gap.
+/// `records` holds every record that a command of the batch reads and that there is. Time before `steady_since` brings
+/// no capacity: it is the moment since which the caller has watched the clock without a gap. `entropy` is of this step
+/// alone, and nobody can guess it: a draw's key is made of it, when one is needed.
 ///
 /// Costs some microseconds and a copy of the state. The same arguments give the same result, on every machine.
 pub fn apply(
     state: Option<&RoomState>,
-    claimed: &BTreeMap<QueueId, ClaimedRecord>,
+    records: &BTreeMap<RecordId, Record>,
     batch: &[Command],
     now: Timestamp,
     steady_since: Timestamp,
+    entropy: [u8; 32],
 ) -> Applied {
-    let mut step =
-        Step { state: state.cloned(), known: claimed, claimed: BTreeMap::new(), now, must_save: false };
+    let mut step = Step {
+        state: state.cloned(),
+        known: records,
+        records: BTreeMap::new(),
+        now,
+        entropy,
+        must_save: false,
+    };
     if let Some(state) = &mut step.state {
         state.advance(now, steady_since);
     }
@@ -67,14 +76,16 @@ pub fn apply(
         |state: Option<&RoomState>| state.map_or(Timestamp::EPOCH, |state| state.gate.booked_until());
     let moved = booked(step.state.as_ref()).saturating_since(booked(state).max(now));
     let must_save = step.must_save || moved >= BOOKING_WORTH_A_SAVE;
-    Applied { state: step.state, outcomes, claimed: step.claimed, must_save }
+    Applied { state: step.state, outcomes, records: step.records, must_save }
 }
 
 struct Step<'a> {
     state: Option<RoomState>,
-    known: &'a BTreeMap<QueueId, ClaimedRecord>,
-    claimed: BTreeMap<QueueId, ClaimedRecord>,
+    known: &'a BTreeMap<RecordId, Record>,
+    records: BTreeMap<RecordId, Record>,
     now: Timestamp,
+    #[expect(dead_code, reason = "the draw follows")]
+    entropy: [u8; 32],
     must_save: bool,
 }
 
@@ -88,12 +99,13 @@ impl Step<'_> {
         }
         match command {
             Command::Configure(_) => Outcome::Done,
-            Command::Arrive { queue_id } => self.arrive(*queue_id),
-            Command::Claim { queue_id, tag, epoch } => self.claim(*queue_id, *tag, *epoch),
-            Command::Present { tag, epoch } => self.present(*tag, *epoch),
+            Command::Arrive { queue_id, lane, .. } => self.arrive(*queue_id, *lane),
+            Command::Claim { queue_id, place, epoch } => self.claim(*queue_id, *place, *epoch),
+            Command::Present { place, epoch, .. } => self.present(*place, *epoch),
             Command::Cancel { queue_id } => self.cancel(*queue_id),
             Command::Pause { message } => self.pause(message),
             Command::Resume => self.resume(),
+            Command::Reset { .. } | Command::Beacon { .. } => Outcome::Refused(Refusal::NoDrawAhead),
         }
     }
 
@@ -121,40 +133,42 @@ impl Step<'_> {
 
     // The tag is saved before the reply is sent. If the reply is lost, one place stays empty and is counted as a
     // visitor who did not come; the other way round, two visitors could hold the same place.
-    fn arrive(&mut self, queue_id: QueueId) -> Outcome {
+    fn arrive(&mut self, queue_id: QueueId, _lane: Lane) -> Outcome {
         let Some(state) = &mut self.state else { return Outcome::Refused(Refusal::NotConfigured) };
         let Some(tag) = state.line.give() else { return Outcome::Refused(Refusal::TagOutOfRange) };
         state.newest = Some(queue_id);
         if broken::is(Broken::ListsVisitors) {
-            let what = Claimed::Admitted { at: Timestamp::EPOCH, times: 0 };
-            self.claimed
-                .insert(queue_id, ClaimedRecord { what, expires_at: state.cancellation_kept_until() });
+            let what = Kept::Admitted { at: Timestamp::EPOCH, times: 0 };
+            let record = Record { what, expires_at: state.cancellation_kept_until() };
+            self.records.insert(RecordId::Visitor(queue_id), record);
         }
         state.note_called();
         self.must_save = true;
-        Outcome::Placed { tag, epoch: state.epoch, ahead: tag.saturating_sub(state.line.called() + 1) }
+        let ahead = tag.saturating_sub(state.line.called() + 1);
+        Outcome::Placed { queue_id, place: Place::ordinary(tag), epoch: state.epoch, ahead }
     }
 
-    fn present(&mut self, tag: u64, epoch: u64) -> Outcome {
-        match self.heal(tag, epoch) {
-            Ok(()) => Outcome::Done,
+    fn present(&mut self, place: Place, epoch: u64) -> Outcome {
+        match self.heal(place, epoch) {
+            Ok(_) => Outcome::Done,
             Err(outcome) => outcome,
         }
     }
 
-    fn claim(&mut self, queue_id: QueueId, tag: u64, epoch: u64) -> Outcome {
-        if let Err(outcome) = self.heal(tag, epoch) {
-            return outcome;
-        }
-        let record = self.record(queue_id).filter(|_| !broken::is(Broken::AdmitsTwice));
+    fn claim(&mut self, queue_id: QueueId, place: Place, epoch: u64) -> Outcome {
+        let tag = match self.heal(place, epoch) {
+            Ok(tag) => tag,
+            Err(outcome) => return outcome,
+        };
+        let record = self.record(RecordId::Visitor(queue_id)).filter(|_| !broken::is(Broken::AdmitsTwice));
         let Some(state) = &mut self.state else { return Outcome::Refused(Refusal::NotConfigured) };
         let times = match record.as_ref().map(|record| record.what) {
-            Some(Claimed::Cancelled) => return Outcome::Spent(SpentReason::Cancelled),
-            Some(Claimed::Admitted { at, times }) => {
+            Some(Kept::Cancelled) => return Outcome::Spent(SpentReason::Cancelled),
+            Some(Kept::Admitted { at, times }) => {
                 let is_valid = state.now < at.saturating_add(state.settings.token_validity());
                 // Also while the room is paused: this one was counted already, and may not have heard of it.
                 if is_valid {
-                    return Outcome::Admitted { at };
+                    return Outcome::Admitted { at, why: AdmittedBy::Turn };
                 }
                 if times > state.settings.re_entry_limit || state.presence.is_late(tag) {
                     return Outcome::Spent(SpentReason::Used);
@@ -182,22 +196,22 @@ impl Step<'_> {
         state.tally.add(state.now);
         let kept_until = state.admission_kept_until(tag);
         let expires_at = record.map_or(kept_until, |record| record.expires_at.max(kept_until));
-        let what = Claimed::Admitted { at: state.now, times: times.saturating_add(1) };
+        let what = Kept::Admitted { at: state.now, times: times.saturating_add(1) };
         let at = state.now;
-        self.claimed.insert(queue_id, ClaimedRecord { what, expires_at });
+        self.records.insert(RecordId::Visitor(queue_id), Record { what, expires_at });
         self.must_save = true;
-        Outcome::Admitted { at }
+        Outcome::Admitted { at, why: AdmittedBy::Turn }
     }
 
     fn cancel(&mut self, queue_id: QueueId) -> Outcome {
-        let record = self.record(queue_id);
+        let record = self.record(RecordId::Visitor(queue_id));
         let Some(state) = &self.state else { return Outcome::Refused(Refusal::NotConfigured) };
-        if record.as_ref().is_some_and(|record| record.what == Claimed::Cancelled) {
+        if record.as_ref().is_some_and(|record| record.what == Kept::Cancelled) {
             return Outcome::Done;
         }
         let kept_until = state.cancellation_kept_until();
         let expires_at = record.map_or(kept_until, |record| record.expires_at.max(kept_until));
-        self.claimed.insert(queue_id, ClaimedRecord { what: Claimed::Cancelled, expires_at });
+        self.records.insert(RecordId::Visitor(queue_id), Record { what: Kept::Cancelled, expires_at });
         self.must_save = true;
         Outcome::Done
     }
@@ -224,7 +238,8 @@ impl Step<'_> {
     }
 
     /// A genuine ticket of this life of the room: its tag was given, whatever the state knows (I3).
-    fn heal(&mut self, tag: u64, epoch: u64) -> Result<(), Outcome> {
+    fn heal(&mut self, place: Place, epoch: u64) -> Result<u64, Outcome> {
+        let PlaceNumber::Tag(tag) = place.number else { return Err(Outcome::NotYet) };
         let Some(state) = &mut self.state else { return Err(Outcome::Refused(Refusal::NotConfigured)) };
         if epoch != state.epoch {
             return Err(Outcome::Spent(SpentReason::OtherEpoch));
@@ -237,12 +252,12 @@ impl Step<'_> {
             state.note_called();
             self.must_save = true;
         }
-        Ok(())
+        Ok(tag)
     }
 
     /// The record as this batch has left it. One that has expired is none, whether or not the store has swept it.
-    fn record(&self, queue_id: QueueId) -> Option<ClaimedRecord> {
-        let record = self.claimed.get(&queue_id).or_else(|| self.known.get(&queue_id))?;
+    fn record(&self, id: RecordId) -> Option<Record> {
+        let record = self.records.get(&id).or_else(|| self.known.get(&id))?;
         (record.expires_at > self.now).then(|| record.clone())
     }
 }

@@ -26,5 +26,6 @@ pub mod snapshot;
 mod state;
 mod tally;
 
-pub use command::{Command, Outcome, Refusal, SpentReason};
+pub use anteroom_protocol::place::{LANES_MAX, Lane, Place, PlaceNumber};
+pub use command::{AdmittedBy, Command, KeyDigest, Outcome, RecordId, Refusal, SpentReason};
 pub use settings::Settings;

@@ -13,6 +13,7 @@
 //!   back (see the engine's `RoomState`).
 
 mod batch;
+mod entropy;
 mod exchange;
 mod pace;
 
@@ -23,6 +24,7 @@ use std::time::Duration;
 use anteroom_protocol::time::Timestamp;
 
 use self::batch::Batch;
+use self::entropy::Entropy;
 pub use self::exchange::{Document, Found, StoreRequest, Versioned, Write};
 use self::pace::{GAP_MAX, Watch, Window};
 use crate::command::{Command, Outcome, Refusal};
@@ -53,14 +55,15 @@ const COMMAND_AGE_MAX: Duration = Duration::from_secs(5);
 /// use anteroom_protocol::id::QueueId;
 /// use anteroom_protocol::time::Timestamp;
 /// use anteroom_queue::node::{Document, Found, Node, StoreRequest, Versioned};
-/// use anteroom_queue::{Command, Outcome, Settings};
+/// use anteroom_queue::{Command, Lane, Outcome, Place, Settings};
 ///
 /// // Stands for a store that nobody else uses.
 /// let mut store: HashMap<Document, Versioned> = HashMap::new();
 /// let mut now = Timestamp::from_seconds(1_700_000_000);
-/// let mut node = Node::new();
+/// let mut node = Node::new([0; 32]); // random in earnest
 /// node.handle_command(1, Command::Configure(Settings::with_outflow(60)), now);
-/// node.handle_command(2, Command::Arrive { queue_id: QueueId::from_random([7; 16]) }, now);
+/// let queue_id = QueueId::from_random([7; 16]);
+/// node.handle_command(2, Command::Arrive { queue_id, lane: Lane::ORDINARY, key: None }, now);
 ///
 /// let mut outcomes = Vec::new();
 /// while node.has_pending() {
@@ -84,9 +87,10 @@ const COMMAND_AGE_MAX: Duration = Duration::from_secs(5);
 ///     }
 ///     outcomes.extend(std::iter::from_fn(|| node.poll_outcome()));
 /// }
-/// assert_eq!(outcomes, [(1, Outcome::Done), (2, Outcome::Placed { tag: 1, epoch: 1, ahead: 0 })]);
+/// let placed = Outcome::Placed { queue_id, place: Place::ordinary(1), epoch: 1, ahead: 0 };
+/// assert_eq!(outcomes, [(1, Outcome::Done), (2, placed)]);
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Node {
     waiting: VecDeque<Waiting>,
     outcomes: VecDeque<(u64, Outcome)>,
@@ -102,6 +106,7 @@ pub struct Node {
     failures_in_a_row: u32,
     window: Window,
     clock: Watch,
+    entropy: Entropy,
 }
 
 #[derive(Debug)]
@@ -133,8 +138,24 @@ enum UnderWay {
 
 impl Node {
     /// A node that knows nothing yet. Its first wish is to load the state.
-    pub fn new() -> Self {
-        Self::default()
+    ///
+    /// The seed is 32 bytes that nobody can guess and no other node has: what must be unpredictable comes from it.
+    pub fn new(seed: [u8; 32]) -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            outcomes: VecDeque::new(),
+            under_way: UnderWay::Nothing,
+            known: None,
+            snapshot: None,
+            problem: None,
+            changed_at: None,
+            loaded_at: Timestamp::EPOCH,
+            retry_at: Timestamp::EPOCH,
+            failures_in_a_row: 0,
+            window: Window::default(),
+            clock: Watch::default(),
+            entropy: Entropy::new(seed),
+        }
     }
 
     /// Takes a command. `id` is the caller's and comes back with the outcome.
@@ -325,7 +346,7 @@ impl Node {
             batch.push(id, command, since);
         }
         let is_fresh = self.known.is_some() && self.changed_at.is_none();
-        if is_fresh && !batch.names_claimed() {
+        if is_fresh && !batch.reads_records() {
             self.carry_out(batch, now, false);
             return self.poll_store(now);
         }
@@ -334,7 +355,7 @@ impl Node {
 
     fn ask_to_load(&mut self, batch: Option<Batch>) -> StoreRequest {
         let mut documents = vec![Document::State];
-        documents.extend(batch.iter().flat_map(Batch::claimed_documents));
+        documents.extend(batch.iter().flat_map(Batch::record_documents));
         self.changed_at = None;
         self.under_way = UnderWay::Loading(batch);
         StoreRequest::Load { documents }
@@ -355,7 +376,7 @@ impl Node {
         for Found { document, current } in found {
             let taken = match document {
                 Document::State => self.take_in_state(current, now).map(|is_healed| must_heal |= is_healed),
-                Document::Claimed(id) => batch.as_mut().map_or(Ok(()), |batch| batch.take_in(id, current)),
+                Document::Record(id) => batch.as_mut().map_or(Ok(()), |batch| batch.take_in(id, current)),
             };
             if let Err(problem) = taken {
                 self.refuse_all(batch, &problem);
@@ -408,10 +429,17 @@ impl Node {
     /// Carries the batch out on what is known. `must_save` when the step itself is to be kept, whatever it says.
     fn carry_out(&mut self, mut batch: Batch, now: Timestamp, must_save: bool) {
         let state = self.known.as_ref().and_then(|known| known.state.as_ref());
-        let applied = apply(state, &batch.records, &batch.commands, now, self.clock.steady_since());
+        let applied = apply(
+            state,
+            &batch.records,
+            &batch.commands,
+            now,
+            self.clock.steady_since(),
+            self.entropy.next(),
+        );
         batch.next_state = applied.state;
         batch.outcomes = applied.outcomes;
-        batch.changed = applied.claimed;
+        batch.changed = applied.records;
         batch.is_save_in_doubt = false;
         if (applied.must_save || must_save) && batch.next_state.is_some() {
             self.under_way = UnderWay::ToSave(batch);

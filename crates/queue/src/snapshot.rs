@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use anteroom_protocol::place::{Lane, Place, PlaceNumber};
 use anteroom_protocol::time::Timestamp;
 
 use crate::command::SpentReason;
+use crate::draw::DrawKey;
 use crate::engine::RoomState;
-use crate::settings::Settings;
+use crate::settings::{Mode, Settings};
 
 /// Near the front a page asks this often. What counts as not having come rests on it (see `presence`).
 const ASK_AGAIN_MIN: Duration = Duration::from_secs(2);
@@ -46,11 +48,88 @@ pub enum Standing {
         /// The base interval to the next poll.
         ask_again_after: Duration,
     },
+    /// The ticket holds an entry of the pre-queue, and the places are drawn at the start.
+    NotStarted {
+        /// The start as it is set now.
+        starts_at: Timestamp,
+        /// The base interval to the next poll.
+        ask_again_after: Duration,
+    },
+    /// An operator has closed the room. The ticket keeps its place.
+    Closed {
+        /// How many are ahead; absent before the draw.
+        ahead: Option<u64>,
+        /// The base interval to the next poll.
+        ask_again_after: Duration,
+    },
+    /// The room's time is over. The ticket keeps its place, in case the end is moved.
+    Ended,
     /// The ticket cannot be used any more. Only what the room state alone knows: whether an id was used or
     /// cancelled is told by `Claim`.
     Spent(SpentReason),
-    /// The tag lies above all the state knows, so the state fell behind: submit `Present`, then look again.
+    /// The state does not know of this place, so it fell behind: submit `Present`, then look again. When `Present` is
+    /// answered with `Placed`, the ticket is to be replaced by one for that place.
     Ahead,
+}
+
+/// Where a room is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Nobody may join yet.
+    Before {
+        /// When the pre-queue opens; absent: there is none before the start.
+        pre_queue_at: Option<Timestamp>,
+        /// When the line begins to move.
+        starts_at: Timestamp,
+    },
+    /// Visitors may join; their places are drawn at the start.
+    PreQueue {
+        /// When the line begins to move.
+        starts_at: Timestamp,
+    },
+    /// The line moves, unless the room is paused or closed.
+    Running,
+    /// Nobody joins and nobody is let in any more.
+    Ended,
+}
+
+/// What is published of a draw, so that anybody can check it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrawPublished {
+    /// The epoch that the draw belongs to.
+    pub epoch: u64,
+    /// What the key was committed to before anybody joined.
+    pub commitment: [u8; 32],
+    /// The key; only after the start.
+    pub key: Option<DrawKey>,
+    /// The public value that is mixed in, if there is one.
+    pub beacon: Option<String>,
+    /// Each lane that has entrants.
+    pub lanes: Vec<LaneDrawn>,
+}
+
+/// One lane's share in a draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneDrawn {
+    /// Which lane.
+    pub lane: Lane,
+    /// Entries, so far or at the start. Their indexes run from 0.
+    pub entrants: u64,
+    /// The tag of the first place drawn; only after the start.
+    pub first_tag: Option<u64>,
+}
+
+/// What a console shows of a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneFigures {
+    /// Which lane.
+    pub lane: Lane,
+    /// Its share of the outflow, in relation to the others.
+    pub weight: u32,
+    /// Visitors in it who have not been called yet.
+    pub waiting: u64,
+    /// Entries of the pre-queue.
+    pub entrants: u64,
 }
 
 /// What a console shows of a room.
@@ -79,6 +158,22 @@ pub struct Figures {
     /// What a visitor who came now would wait; zero when they would go straight through, absent while the line stands
     /// still.
     pub expected_wait_of_new_visitor: Option<Duration>,
+    /// The room's epoch; a reset names it.
+    pub epoch: u64,
+    /// Where the room is in its life.
+    pub phase: Phase,
+    /// What the room does with visitors.
+    pub mode: Mode,
+    /// People inside; absent when the room has no limit of them.
+    pub active: Option<u64>,
+    /// The most people inside, as set.
+    pub max_active: Option<u32>,
+    /// What the outflow is right now: less than the set one during a slow start.
+    pub outflow_now_per_minute: u32,
+    /// Entries of the pre-queue, so far or at the start.
+    pub entrants: u64,
+    /// The room's lanes, and those that were taken away while visitors wait in them.
+    pub lanes: Vec<LaneFigures>,
 }
 
 /// A room at a moment, good for any number of questions.
@@ -103,12 +198,24 @@ impl Snapshot {
         self.state.epoch
     }
 
+    /// Where the room is in its life at `now`.
+    pub const fn phase(&self, _now: Timestamp) -> Phase {
+        Phase::Running
+    }
+
+    /// What is published of the room's draw, if it has one. The engine does not know the names of the account and the
+    /// room, to which the commitment is bound.
+    pub const fn draw(&self, _account: &str, _room: &str) -> Option<DrawPublished> {
+        None
+    }
+
     /// What a ticket is worth at `now`. Costs a few integer operations.
-    pub fn standing(&self, tag: u64, epoch: u64, now: Timestamp) -> Standing {
+    pub fn standing(&self, place: Place, epoch: u64, now: Timestamp) -> Standing {
         let state = &self.state;
         if epoch != state.epoch {
             return Standing::Spent(SpentReason::OtherEpoch);
         }
+        let PlaceNumber::Tag(tag) = place.number else { return Standing::Ahead };
         if tag > state.line.last() {
             return Standing::Ahead;
         }
@@ -143,6 +250,14 @@ impl Snapshot {
             virtual_time: state.line.front_places(),
             last: state.line.last(),
             expected_wait_of_new_visitor: state.paused.is_none().then(|| self.time_to_call(places_away)),
+            epoch: state.epoch,
+            phase: self.phase(now),
+            mode: state.settings.mode,
+            active: None,
+            max_active: state.settings.max_active,
+            outflow_now_per_minute: state.settings.outflow_per_minute,
+            entrants: 0,
+            lanes: Vec::new(),
         }
     }
 

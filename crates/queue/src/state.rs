@@ -228,8 +228,8 @@ impl RoomState {
 /// What is kept of one queue id once it was admitted or cancelled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ClaimedRecord {
-    pub(crate) what: Claimed,
+pub struct Record {
+    pub(crate) what: Kept,
     /// Nobody needs the record from here on.
     pub expires_at: Timestamp,
 }
@@ -237,14 +237,14 @@ pub struct ClaimedRecord {
 /// What became of a queue id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Claimed {
+pub(crate) enum Kept {
     /// It was let in so many times, last at this moment.
     Admitted { at: Timestamp, times: u32 },
     /// It must not be let in.
     Cancelled,
 }
 
-impl ClaimedRecord {
+impl Record {
     /// The written form: JSON with its form's number in front.
     pub fn encode(&self) -> Vec<u8> {
         encode(self)
@@ -296,11 +296,9 @@ mod tests {
     fn state_is_read_as_it_was_written() {
         let state = RoomState::new(Settings::with_outflow(60), now());
         assert_eq!(RoomState::decode(&state.encode()).unwrap(), state);
-        let record = ClaimedRecord {
-            what: Claimed::Admitted { at: now(), times: 2 },
-            expires_at: Timestamp::from_seconds(5),
-        };
-        assert_eq!(ClaimedRecord::decode(&record.encode()).unwrap(), record);
+        let record =
+            Record { what: Kept::Admitted { at: now(), times: 2 }, expires_at: Timestamp::from_seconds(5) };
+        assert_eq!(Record::decode(&record.encode()).unwrap(), record);
     }
 
     #[test]

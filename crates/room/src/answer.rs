@@ -77,6 +77,8 @@ pub(crate) struct Answer {
 
 /// How soon to ask again where the line itself does not say.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// How soon to ask again once the room has ended: an operator may move the end.
+const ASK_AGAIN_ENDED: Duration = Duration::from_secs(30);
 
 const ABOUT_TO_BE_LET_IN: &str = "You are about to be let in.";
 
@@ -112,6 +114,18 @@ impl Answer {
                     message
                 };
                 Self { state: State::Paused, ..Self::in_line(ticket, Some(ahead), ask_again_after, message) }
+            }
+            Stand::NotStarted { starts_in, ask_again_after } => {
+                let message = format!("The places are drawn at the start, in {}.", words::wait(starts_in));
+                Self::in_line(ticket, None, ask_again_after, message)
+            }
+            Stand::Closed { ahead, ask_again_after } => {
+                let message = "The waiting room is closed for the moment. You keep your place.".to_owned();
+                Self { state: State::Paused, ..Self::in_line(ticket, ahead, ask_again_after, message) }
+            }
+            Stand::Ended => {
+                let message = "The waiting room has closed, nobody is let in any more.".to_owned();
+                Self { state: State::Paused, ..Self::in_line(ticket, None, ASK_AGAIN_ENDED, message) }
             }
             Stand::Admitted(admission) => Self {
                 state: State::Admitted,
@@ -209,6 +223,7 @@ fn whole_seconds(span: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use anteroom_protocol::place::Place;
     use anteroom_protocol::time::Timestamp;
 
     use super::*;
@@ -221,7 +236,7 @@ mod tests {
             room: "spring24".parse().unwrap(),
             queue_id: QueueId::from_random(bytes),
             epoch: 1,
-            tag: 1000,
+            place: Place::ordinary(1000),
             ahead_at_issue,
             issued_at: Timestamp::EPOCH,
             target: None,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anteroom_protocol::time::Timestamp;
 use anteroom_queue::node::Node;
 use anteroom_queue::snapshot::Standing;
-use anteroom_queue::{Command, Outcome, SpentReason};
+use anteroom_queue::{Command, Lane, Outcome, SpentReason};
 
 use crate::process::{Asked, Caller};
 use crate::store::world_time;
@@ -34,7 +34,8 @@ impl World {
             Ask::Join => {
                 let queue_id = self.random.queue_id();
                 let began = self.now;
-                self.command(process, Asked::Join { caller, queue_id, began }, Command::Arrive { queue_id });
+                let command = Command::Arrive { queue_id, lane: Lane::ORDINARY, key: None };
+                self.command(process, Asked::Join { caller, queue_id, began }, command);
             }
             Ask::Poll(ticket) => self.look(process, caller, ticket, false, true),
             Ask::Claim(ticket) => self.claim(process, caller, ticket, false),
@@ -54,7 +55,7 @@ impl World {
             return self.tell(process, caller, ticket, is_new, Told::TryAgain, TRY_AGAIN_AFTER_MS);
         };
         let Place { tag, epoch } = ticket.place;
-        let (told, ask_again_after_ms) = match snapshot.standing(tag, epoch, now) {
+        let (told, ask_again_after_ms) = match snapshot.standing(ordinary(tag), epoch, now) {
             Standing::Waiting { ahead, ask_again_after, .. } => {
                 (Told::Waiting { ahead }, millis(ask_again_after))
             }
@@ -65,17 +66,19 @@ impl World {
             Standing::Spent(reason) => (spent(reason), 0),
             Standing::Ahead if may_present => {
                 self.counts.presented += 1;
-                let command = Command::Present { tag, epoch };
+                let command = Command::Present { queue_id: ticket.queue_id, place: ordinary(tag), epoch };
                 return self.command(process, Asked::Present { caller, ticket }, command);
             }
-            Standing::Ahead => (Told::TryAgain, TRY_AGAIN_AFTER_MS),
+            Standing::Ahead | Standing::NotStarted { .. } | Standing::Closed { .. } | Standing::Ended => {
+                (Told::TryAgain, TRY_AGAIN_AFTER_MS)
+            }
         };
         self.tell(process, caller, ticket, is_new, told, ask_again_after_ms);
     }
 
     fn claim(&mut self, process: usize, caller: Caller, ticket: Ticket, is_new: bool) {
         let Place { tag, epoch } = ticket.place;
-        let command = Command::Claim { queue_id: ticket.queue_id, tag, epoch };
+        let command = Command::Claim { queue_id: ticket.queue_id, place: ordinary(tag), epoch };
         self.command(process, Asked::Claim { caller, ticket, is_new }, command);
     }
 
@@ -189,12 +192,12 @@ impl World {
         began: u64,
         outcome: &Outcome,
     ) {
-        let &Outcome::Placed { tag, epoch, ahead } = outcome else {
+        let &Outcome::Placed { place: given, epoch, ahead, .. } = outcome else {
             self.counts.refused += 1;
             let (told, ask_again_after_ms) = (Told::TryAgain, TRY_AGAIN_AFTER_MS);
             return self.reply(caller, Reply::Answer { ticket: None, told, ask_again_after_ms });
         };
-        let place = Place { epoch, tag };
+        let place = Place { epoch, tag: given.tag().unwrap_or(0) };
         let committed = world_time(self.processes[process].committed_at);
         self.counts.joins += 1;
         self.note(Fact::Joined { queue_id, place, began: world_time(began), committed });
@@ -209,7 +212,7 @@ impl World {
     fn claimed(&mut self, ticket: Ticket, outcome: &Outcome) -> (Told, u64) {
         let queue_id = ticket.queue_id;
         match outcome {
-            &Outcome::Admitted { at } => {
+            &Outcome::Admitted { at, .. } => {
                 let now = self.store.moment(self.now);
                 let committed = self.store.claimed_at(queue_id).unwrap_or(now);
                 self.counts.admissions += 1;
@@ -251,6 +254,11 @@ impl World {
         });
         self.operate();
     }
+}
+
+/// Worlds have one lane and no pre-queue.
+const fn ordinary(tag: u64) -> anteroom_queue::Place {
+    anteroom_queue::Place::ordinary(tag)
 }
 
 fn spent(reason: SpentReason) -> Told {

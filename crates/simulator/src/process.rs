@@ -84,7 +84,11 @@ impl Process {
     pub(crate) fn start(&mut self, lag_ms: u64) {
         let life = Life { process: self.life.process, starts: self.life.starts + 1 };
         let lag_ms = i64::try_from(lag_ms).unwrap_or(0);
-        *self = Self { node: Some(Node::new()), life, ahead_ms: -lag_ms, lag_ms, ..Self::new(life.process) };
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&(life.process as u64).to_be_bytes());
+        seed[8..12].copy_from_slice(&life.starts.to_be_bytes());
+        let node = Some(Node::new(seed));
+        *self = Self { node, life, ahead_ms: -lag_ms, lag_ms, ..Self::new(life.process) };
     }
 
     pub(crate) fn crash(&mut self) {

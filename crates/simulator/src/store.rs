@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use anteroom_protocol::id::QueueId;
 use anteroom_protocol::time::Timestamp;
+use anteroom_queue::RecordId;
 use anteroom_queue::node::{Document, Found, StoreRequest, Versioned, Write};
 use anteroom_store::backend::{self, BackendError, Key, Saved, Version};
 use anteroom_store::documents::Documents;
@@ -100,7 +101,7 @@ impl Store {
         Ok(match self.documents.save(&kept, moment.room)? {
             Saved::Done { version, now } => {
                 for write in writes {
-                    if let Document::Claimed(queue_id) = write.document {
+                    if let Document::Record(RecordId::Visitor(queue_id)) = write.document {
                         self.claimed.insert(queue_id, moment);
                     }
                 }
@@ -117,7 +118,12 @@ impl Store {
 fn key(document: &Document) -> Key {
     match document {
         Document::State => Key::new(SEGMENT, "state"),
-        Document::Claimed(queue_id) => Key::new(SEGMENT, format_args!("claimed:{queue_id}")),
+        Document::Record(RecordId::Visitor(queue_id)) => {
+            Key::new(SEGMENT, format_args!("claimed:{queue_id}"))
+        }
+        Document::Record(RecordId::Key(digest)) => {
+            Key::new(SEGMENT, format_args!("key:{}", u128::from_be_bytes(*digest.as_bytes())))
+        }
     }
 }
 

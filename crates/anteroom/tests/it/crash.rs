@@ -224,21 +224,21 @@ async fn i4_no_place_is_given_twice_by_a_room_that_is_killed_while_visitors_join
     let mut visitors = joining.await.unwrap();
 
     assert_eq!(visitors.len(), VISITORS);
-    let tags: HashSet<(u64, u64)> =
-        visitors.iter().map(|visitor| (visitor.ticket.epoch, visitor.ticket.tag)).collect();
+    let tags: HashSet<(u64, Option<u64>)> =
+        visitors.iter().map(|visitor| (visitor.ticket.epoch, visitor.ticket.place.tag())).collect();
     assert_eq!(tags.len(), VISITORS, "no two hold the same place, after {} kills", world.kills);
     let ids: HashSet<String> = visitors.iter().map(|visitor| visitor.ticket.queue_id.to_string()).collect();
     assert_eq!(ids.len(), VISITORS);
 
     // I2 as well: who was told of a place before another came stands before them.
-    visitors.sort_by_key(|visitor| visitor.ticket.tag);
+    visitors.sort_by_key(|visitor| visitor.ticket.place.tag());
     for (at, ahead) in visitors.iter().enumerate() {
         for behind in &visitors[at + 1..] {
             assert!(
                 behind.placed_at >= ahead.asked_at,
-                "place {} was told before the holder of place {} came",
-                behind.ticket.tag,
-                ahead.ticket.tag
+                "{:?} was told before the holder of {:?} came",
+                behind.ticket.place,
+                ahead.ticket.place
             );
         }
     }
@@ -257,7 +257,7 @@ async fn i3_every_ticket_keeps_its_place_when_the_room_is_killed() {
     world.operator.set_outflow(ROOM, OUTFLOW_OF_JOINING).await;
     world.stop_platform();
     let http = Http::new();
-    let last = visitors.iter().max_by_key(|visitor| visitor.ticket.tag).unwrap();
+    let last = visitors.iter().max_by_key(|visitor| visitor.ticket.place.tag()).unwrap();
     let (answer, _) = ask(&http, &world.base, last).await;
     assert!(answer["peopleAhead"].as_u64().unwrap() <= LINE_LEFT, "the last in line is told {answer}");
     let mut before: HashMap<u64, u64> = HashMap::new();
@@ -270,7 +270,7 @@ async fn i3_every_ticket_keeps_its_place_when_the_room_is_killed() {
                 Some("admitted") => 0,
                 _ => panic!("a good ticket is told {answer}"),
             };
-            if let Some(before) = before.insert(visitor.ticket.tag, ahead) {
+            if let Some(before) = before.insert(visitor.ticket.place.tag().unwrap(), ahead) {
                 assert!(ahead <= before + PLACES_OF_A_SECOND, "{ahead} ahead after a kill, {before} before");
             }
         }

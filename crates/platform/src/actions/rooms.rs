@@ -233,7 +233,7 @@ impl Actions {
                 summary: "The room's settings cannot be used.".into(),
                 problems: problems
                     .into_iter()
-                    .map(|problem| Problem::new(problem.name, problem.found.to_string(), problem.expected))
+                    .map(|problem| Problem::new(problem.name, problem.found, problem.expected))
                     .collect(),
             }),
             Outcome::Refused(refusal) => Err(refusal.into()),

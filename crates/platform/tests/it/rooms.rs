@@ -1,7 +1,7 @@
 //! Waiting rooms: added, looked at, changed, paused, resumed.
 
 use anteroom_protocol::id::QueueId;
-use anteroom_queue::Command;
+use anteroom_queue::{Command, Lane};
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -127,7 +127,8 @@ async fn room_with_a_line_is_running() {
     let world = with_room().await;
     let room = world.rooms.open(world.customer(), &"spring".parse().unwrap()).await.unwrap();
     for number in 0..30 {
-        let arrive = Command::Arrive { queue_id: QueueId::from_random([number; 16]) };
+        let arrive =
+            Command::Arrive { queue_id: QueueId::from_random([number; 16]), lane: Lane::ORDINARY, key: None };
         room.submit(arrive).await.unwrap();
     }
     let shown = world.ask("GET", "/rooms/spring", None).await.answered(200);

@@ -1,14 +1,13 @@
-//! Commands that are carried out and saved together, and what is known of the queue ids they name.
+//! Commands that are carried out and saved together, and the records they read.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anteroom_protocol::id::QueueId;
 use anteroom_protocol::time::Timestamp;
 
 use super::{Document, Versioned, Write};
-use crate::command::{Command, Outcome};
-use crate::engine::{ClaimedRecord, RoomState};
+use crate::command::{Command, Outcome, RecordId};
+use crate::engine::{Record, RoomState};
 
 /// One batch, from its gathering to its save.
 #[derive(Debug, Default)]
@@ -16,13 +15,13 @@ pub(super) struct Batch {
     pub(super) ids: Vec<u64>,
     pub(super) commands: Vec<Command>,
     since: Vec<Timestamp>,
-    /// The records of the queue ids that the commands name, as they were loaded.
-    pub(super) records: BTreeMap<QueueId, ClaimedRecord>,
-    versions: BTreeMap<QueueId, u64>,
+    /// The records that the commands read, as they were loaded.
+    pub(super) records: BTreeMap<RecordId, Record>,
+    versions: BTreeMap<RecordId, u64>,
     /// What carrying it out came to.
     pub(super) next_state: Option<RoomState>,
     pub(super) outcomes: Vec<Outcome>,
-    pub(super) changed: BTreeMap<QueueId, ClaimedRecord>,
+    pub(super) changed: BTreeMap<RecordId, Record>,
     /// How often it was offered to the store.
     pub(super) attempts: u32,
     /// Whether the last offer may have been taken without a word.
@@ -36,24 +35,24 @@ impl Batch {
         self.since.push(since);
     }
 
-    pub(super) fn names_claimed(&self) -> bool {
-        self.commands.iter().any(|command| command.claimed_id().is_some())
+    pub(super) fn reads_records(&self) -> bool {
+        self.commands.iter().any(|command| command.record_id().is_some())
     }
 
     /// The records it needs, each once.
-    pub(super) fn claimed_documents(&self) -> Vec<Document> {
-        let mut ids: Vec<QueueId> = self.commands.iter().filter_map(Command::claimed_id).collect();
+    pub(super) fn record_documents(&self) -> Vec<Document> {
+        let mut ids: Vec<RecordId> = self.commands.iter().filter_map(Command::record_id).collect();
         ids.sort_unstable();
         ids.dedup();
-        ids.into_iter().map(Document::Claimed).collect()
+        ids.into_iter().map(Document::Record).collect()
     }
 
     /// Takes in a record as the store has it, or says why it cannot be read.
-    pub(super) fn take_in(&mut self, id: QueueId, current: Option<Versioned>) -> Result<(), String> {
+    pub(super) fn take_in(&mut self, id: RecordId, current: Option<Versioned>) -> Result<(), String> {
         self.records.remove(&id);
         self.versions.remove(&id);
         if let Some(Versioned { version, bytes }) = current {
-            let record = ClaimedRecord::decode(&bytes).map_err(|error| super::with_causes(&error))?;
+            let record = Record::decode(&bytes).map_err(|error| super::with_causes(&error))?;
             self.records.insert(id, record);
             self.versions.insert(id, version);
         }
@@ -69,7 +68,7 @@ impl Batch {
             expires_at: None,
         });
         let records = self.changed.iter().map(|(id, record)| Write {
-            document: Document::Claimed(*id),
+            document: Document::Record(*id),
             expected: self.versions.get(id).copied(),
             bytes: record.encode(),
             expires_at: Some(record.expires_at),
@@ -81,8 +80,7 @@ impl Batch {
     /// it is that of a visitor of this batch. Without a visitor in it a batch can as well be carried out again.
     pub(super) fn was_saved_as(&self, found: Option<&RoomState>) -> bool {
         let newest = found.and_then(|state| state.newest);
-        let is_ours =
-            |command: &Command| matches!(command, Command::Arrive { queue_id } if Some(*queue_id) == newest);
+        let is_ours = |command: &Command| matches!(command, Command::Arrive { queue_id, .. } if Some(*queue_id) == newest);
         self.is_save_in_doubt && self.next_state.as_ref() == found && self.commands.iter().any(is_ours)
     }
 

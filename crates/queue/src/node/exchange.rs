@@ -1,15 +1,16 @@
 //! What a node and a store say to each other: documents, by what they are for, and the versions they have.
 
-use anteroom_protocol::id::QueueId;
 use anteroom_protocol::time::Timestamp;
+
+use crate::command::RecordId;
 
 /// A document a room keeps. The store maps it to a key; all of one room share a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Document {
     /// The room's state.
     State,
-    /// What is kept of a queue id that was admitted or cancelled.
-    Claimed(QueueId),
+    /// What is kept of a queue id that was admitted or cancelled, or of a key that holds a place.
+    Record(RecordId),
 }
 
 /// A document as it stands in the store: absent, or its version and bytes.

@@ -1,8 +1,8 @@
 use anteroom_queue::engine::{MESSAGE_BYTES_MAX, RoomState};
 use anteroom_queue::snapshot::Standing;
-use anteroom_queue::{Command, Outcome, Refusal, Settings, SpentReason};
+use anteroom_queue::{Command, Outcome, Place, Refusal, Settings, SpentReason};
 
-use crate::room::{EPOCH, Room, id, seconds};
+use crate::room::{EPOCH, Room, arrive, id, seconds};
 
 /// One a second, and two at once.
 fn room() -> Room {
@@ -124,7 +124,10 @@ fn cancelled_visitor_is_not_let_in_again() {
 fn i3_ticket_heals_a_state_that_fell_behind() {
     let mut room = room();
     assert_eq!(room.standing(1_000), Standing::Ahead);
-    assert_eq!(room.ask(Command::Present { tag: 1_000, epoch: EPOCH }), Outcome::Done);
+    assert_eq!(
+        room.ask(Command::Present { queue_id: id(1), place: Place::ordinary(1_000), epoch: EPOCH }),
+        Outcome::Done
+    );
     assert_eq!(room.join(1), 1_001);
     assert_eq!(room.claim(2, 2_000), Outcome::NotYet);
     assert_eq!(room.join(3), 2_001);
@@ -135,11 +138,17 @@ fn ticket_of_another_life_of_the_room_is_spent() {
     let mut room = room();
     let other = EPOCH + 1;
     assert_eq!(
-        room.ask(Command::Claim { queue_id: id(1), tag: 1, epoch: other }),
+        room.ask(Command::Claim { queue_id: id(1), place: Place::ordinary(1), epoch: other }),
         Outcome::Spent(SpentReason::OtherEpoch)
     );
-    assert_eq!(room.ask(Command::Present { tag: 1, epoch: other }), Outcome::Spent(SpentReason::OtherEpoch));
-    assert_eq!(room.snapshot().standing(1, other, room.now), Standing::Spent(SpentReason::OtherEpoch));
+    assert_eq!(
+        room.ask(Command::Present { queue_id: id(1), place: Place::ordinary(1), epoch: other }),
+        Outcome::Spent(SpentReason::OtherEpoch)
+    );
+    assert_eq!(
+        room.snapshot().standing(Place::ordinary(1), other, room.now),
+        Standing::Spent(SpentReason::OtherEpoch)
+    );
 }
 
 #[test]
@@ -154,8 +163,7 @@ fn tags_no_room_can_have_given_are_refused() {
 fn room_that_was_never_configured_says_so() {
     let mut room = room();
     room.state = None;
-    for command in [Command::Arrive { queue_id: id(1) }, Command::Resume, Command::Cancel { queue_id: id(1) }]
-    {
+    for command in [arrive(id(1)), Command::Resume, Command::Cancel { queue_id: id(1) }] {
         assert_eq!(room.ask(command), Outcome::Refused(Refusal::NotConfigured));
     }
 }

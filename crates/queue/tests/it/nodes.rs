@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anteroom_protocol::time::Timestamp;
 use anteroom_queue::node::{Document, Found, Node, StoreRequest, Versioned, Write};
-use anteroom_queue::{Command, Outcome, Refusal, Settings};
+use anteroom_queue::{Command, Outcome, Place, PlaceNumber, Refusal, Settings};
 
-use crate::room::{EPOCH, id};
+use crate::room::{EPOCH, arrive, id};
 
 #[derive(Clone, Default)]
 struct Store {
@@ -80,14 +80,14 @@ fn ask(node: &mut Node, store: &mut Store, now: &mut Timestamp, command: Command
 #[test]
 fn i4_nodes_that_save_at_once_never_give_a_place_twice() {
     let (mut store, mut now) = (Store::default(), start());
-    let mut nodes = [Node::new(), Node::new(), Node::new()];
+    let mut nodes = [Node::new([7; 32]), Node::new([7; 32]), Node::new([7; 32])];
     ask(&mut nodes[0], &mut store, &mut now, Command::Configure(Settings::with_outflow(600)));
     let mut tags = Vec::new();
     for round in 0..50 {
         for (at, node) in nodes.iter_mut().enumerate() {
             for one in 0..4 {
                 let number = round * 100 + at as u64 * 10 + one;
-                node.handle_command(number, Command::Arrive { queue_id: id(number) }, now);
+                node.handle_command(number, arrive(id(number)), now);
             }
         }
         now = now.saturating_add(Duration::from_millis(600));
@@ -99,7 +99,7 @@ fn i4_nodes_that_save_at_once_never_give_a_place_twice() {
                     store.answer(node, request, now);
                 }
                 tags.extend(std::iter::from_fn(|| node.poll_outcome()).map(|(_, outcome)| match outcome {
-                    Outcome::Placed { tag, .. } => tag,
+                    Outcome::Placed { place, .. } => place.tag().unwrap(),
                     other => unreachable!("{other:?}"),
                 }));
             }
@@ -114,11 +114,11 @@ fn i4_nodes_that_save_at_once_never_give_a_place_twice() {
 #[test]
 fn commands_of_one_window_share_a_save() {
     let (mut store, mut now) = (Store::default(), start());
-    let mut node = Node::new();
+    let mut node = Node::new([7; 32]);
     ask(&mut node, &mut store, &mut now, Command::Configure(Settings::with_outflow(600)));
     let before = store.saves;
     for number in 0..1_000 {
-        node.handle_command(number, Command::Arrive { queue_id: id(number) }, now);
+        node.handle_command(number, arrive(id(number)), now);
     }
     assert_eq!(settle(&mut node, &mut store, &mut now).len(), 1_000);
     assert_eq!(store.saves - before, 1);
@@ -127,10 +127,10 @@ fn commands_of_one_window_share_a_save() {
 #[test]
 fn i4_save_with_a_lost_reply_admits_once() {
     let (mut store, mut now) = (Store::default(), start());
-    let mut node = Node::new();
+    let mut node = Node::new([7; 32]);
     ask(&mut node, &mut store, &mut now, Command::Configure(Settings::with_outflow(60)));
-    ask(&mut node, &mut store, &mut now, Command::Arrive { queue_id: id(1) });
-    node.handle_command(1, Command::Claim { queue_id: id(1), tag: 1, epoch: EPOCH }, now);
+    ask(&mut node, &mut store, &mut now, arrive(id(1)));
+    node.handle_command(1, Command::Claim { queue_id: id(1), place: Place::ordinary(1), epoch: EPOCH }, now);
     let admitted_at = loop {
         match node.poll_store(now) {
             Some(StoreRequest::Save { writes }) if writes.len() == 2 => {
@@ -144,16 +144,16 @@ fn i4_save_with_a_lost_reply_admits_once() {
     };
     let outcomes = settle(&mut node, &mut store, &mut now);
     assert!(now > admitted_at);
-    assert!(matches!(outcomes[..], [(1, Outcome::Admitted { at })] if at <= admitted_at), "{outcomes:?}");
+    assert!(matches!(outcomes[..], [(1, Outcome::Admitted { at, .. })] if at <= admitted_at), "{outcomes:?}");
     assert_eq!(node.poll_snapshot().unwrap().figures(now).admitted_total, 1);
 }
 
 #[test]
 fn place_whose_reply_was_lost_is_found_again() {
     let (mut store, mut now) = (Store::default(), start());
-    let mut node = Node::new();
+    let mut node = Node::new([7; 32]);
     ask(&mut node, &mut store, &mut now, Command::Configure(Settings::with_outflow(60)));
-    node.handle_command(1, Command::Arrive { queue_id: id(1) }, now);
+    node.handle_command(1, arrive(id(1)), now);
     loop {
         match node.poll_store(now) {
             Some(StoreRequest::Save { writes }) => {
@@ -166,22 +166,31 @@ fn place_whose_reply_was_lost_is_found_again() {
         }
     }
     let outcomes = settle(&mut node, &mut store, &mut now);
-    assert!(matches!(outcomes[..], [(1, Outcome::Placed { tag: 1, .. })]), "{outcomes:?}");
-    let next = ask(&mut node, &mut store, &mut now, Command::Arrive { queue_id: id(2) });
-    assert!(matches!(next, Outcome::Placed { tag: 2, .. }), "{next:?}");
+    assert!(
+        matches!(
+            outcomes[..],
+            [(1, Outcome::Placed { place: Place { number: PlaceNumber::Tag(1), .. }, .. })]
+        ),
+        "{outcomes:?}"
+    );
+    let next = ask(&mut node, &mut store, &mut now, arrive(id(2)));
+    assert!(
+        matches!(next, Outcome::Placed { place: Place { number: PlaceNumber::Tag(2), .. }, .. }),
+        "{next:?}"
+    );
 }
 
 /// Two processes may make the very same state at the same moment; only one of them saved it.
 #[test]
 fn i4_save_of_somebody_else_is_not_taken_for_ones_own() {
     let (mut store, mut now) = (Store::default(), start());
-    let mut nodes = [Node::new(), Node::new()];
+    let mut nodes = [Node::new([7; 32]), Node::new([7; 32])];
     ask(&mut nodes[0], &mut store, &mut now, Command::Configure(Settings::with_outflow(60)));
     serve(&mut nodes[1], &mut store, now);
     now = now.saturating_add(Duration::from_millis(100));
     let mut writes = Vec::new();
     for (number, node) in (1..).zip(&mut nodes) {
-        node.handle_command(number, Command::Arrive { queue_id: id(number) }, now);
+        node.handle_command(number, arrive(id(number)), now);
     }
     now = now.saturating_add(Duration::from_millis(10));
     for node in &mut nodes {
@@ -200,7 +209,7 @@ fn i4_save_of_somebody_else_is_not_taken_for_ones_own() {
         .iter_mut()
         .flat_map(|node| settle(node, &mut store, &mut now))
         .map(|(_, outcome)| match outcome {
-            Outcome::Placed { tag, .. } => tag,
+            Outcome::Placed { place, .. } => place.tag().unwrap(),
             other => unreachable!("{other:?}"),
         })
         .collect();
@@ -210,9 +219,9 @@ fn i4_save_of_somebody_else_is_not_taken_for_ones_own() {
 #[test]
 fn store_that_stays_away_is_told_and_nothing_is_lost() {
     let (mut store, mut now) = (Store::default(), start());
-    let mut node = Node::new();
+    let mut node = Node::new([7; 32]);
     ask(&mut node, &mut store, &mut now, Command::Configure(Settings::with_outflow(60)));
-    node.handle_command(1, Command::Arrive { queue_id: id(1) }, now);
+    node.handle_command(1, arrive(id(1)), now);
     let mut outcomes = Vec::new();
     while node.has_pending() {
         now = node.poll_timeout().unwrap().max(now);
@@ -224,33 +233,33 @@ fn store_that_stays_away_is_told_and_nothing_is_lost() {
     assert_eq!(outcomes, [(1, Outcome::Refused(Refusal::StoreUnavailable))]);
     now = now.saturating_add(Duration::from_secs(60));
     assert!(matches!(
-        ask(&mut node, &mut store, &mut now, Command::Arrive { queue_id: id(2) }),
-        Outcome::Placed { tag: 1, .. }
+        ask(&mut node, &mut store, &mut now, arrive(id(2))),
+        Outcome::Placed { place: Place { number: PlaceNumber::Tag(1), .. }, .. }
     ));
 }
 
 #[test]
 fn i3_store_that_lost_its_newest_writes_is_put_right() {
     let (mut store, mut now) = (Store::default(), start());
-    let mut node = Node::new();
+    let mut node = Node::new([7; 32]);
     ask(&mut node, &mut store, &mut now, Command::Configure(Settings::with_outflow(60)));
-    ask(&mut node, &mut store, &mut now, Command::Arrive { queue_id: id(1) });
+    ask(&mut node, &mut store, &mut now, arrive(id(1)));
     let earlier = store.clone();
     for number in 2..=9 {
-        ask(&mut node, &mut store, &mut now, Command::Arrive { queue_id: id(number) });
+        ask(&mut node, &mut store, &mut now, arrive(id(number)));
     }
     store.documents = earlier.documents;
     node.handle_changed(now);
     assert!(matches!(
-        ask(&mut node, &mut store, &mut now, Command::Arrive { queue_id: id(10) }),
-        Outcome::Placed { tag: 10, .. }
+        ask(&mut node, &mut store, &mut now, arrive(id(10))),
+        Outcome::Placed { place: Place { number: PlaceNumber::Tag(10), .. }, .. }
     ));
     // The whole room is gone.
     store.documents.clear();
     node.handle_changed(now);
     assert!(matches!(
-        ask(&mut node, &mut store, &mut now, Command::Arrive { queue_id: id(11) }),
-        Outcome::Placed { tag: 11, .. }
+        ask(&mut node, &mut store, &mut now, arrive(id(11))),
+        Outcome::Placed { place: Place { number: PlaceNumber::Tag(11), .. }, .. }
     ));
 }
 
@@ -259,7 +268,7 @@ fn state_of_a_newer_release_is_left_alone() {
     let (mut store, mut now) = (Store::default(), start());
     let newer = Versioned { version: 1, bytes: br#"{"form":99,"content":{}}"#.to_vec() };
     store.documents.insert(Document::State, newer.clone());
-    let mut node = Node::new();
+    let mut node = Node::new([7; 32]);
     let outcome = ask(&mut node, &mut store, &mut now, Command::Configure(Settings::with_outflow(60)));
     assert!(
         matches!(&outcome, Outcome::Refused(Refusal::Unreadable(why)) if why.contains("newer release")),
@@ -272,10 +281,10 @@ fn state_of_a_newer_release_is_left_alone() {
 #[test]
 fn line_moves_without_anybody_asking_and_rests_when_nobody_waits() {
     let (mut store, mut now) = (Store::default(), start());
-    let mut node = Node::new();
+    let mut node = Node::new([7; 32]);
     ask(&mut node, &mut store, &mut now, Command::Configure(Settings::with_outflow(60)));
     for number in 1..=12 {
-        ask(&mut node, &mut store, &mut now, Command::Arrive { queue_id: id(number) });
+        ask(&mut node, &mut store, &mut now, arrive(id(number)));
     }
     let run = |node: &mut Node, store: &mut Store, now: &mut Timestamp, seconds: u64| {
         let end = now.saturating_add(Duration::from_secs(seconds));
@@ -296,9 +305,9 @@ fn line_moves_without_anybody_asking_and_rests_when_nobody_waits() {
 
 #[test]
 fn flood_of_commands_is_refused_beyond_the_limit() {
-    let mut node = Node::new();
+    let mut node = Node::new([7; 32]);
     for number in 0..=anteroom_queue::node::COMMANDS_WAITING_MAX as u64 {
-        node.handle_command(number, Command::Arrive { queue_id: id(number) }, start());
+        node.handle_command(number, arrive(id(number)), start());
     }
     assert_eq!(node.poll_outcome().unwrap().1, Outcome::Refused(Refusal::Busy));
     assert_eq!(node.poll_outcome(), None);

@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use anteroom_protocol::id::QueueId;
 use anteroom_protocol::time::Timestamp;
-use anteroom_queue::engine::{ClaimedRecord, RoomState, apply};
+use anteroom_queue::engine::{Record, RoomState, apply};
 use anteroom_queue::snapshot::{Figures, Snapshot, Standing};
-use anteroom_queue::{Command, Outcome, Settings};
+use anteroom_queue::{Command, Lane, Outcome, Place, RecordId, Settings};
 
 /// The epoch of a room that was never reset.
 pub(crate) const EPOCH: u64 = 1;
+const ENTROPY: [u8; 32] = [7; 32];
 
 pub(crate) struct Room {
     pub(crate) state: Option<RoomState>,
-    pub(crate) claimed: BTreeMap<QueueId, ClaimedRecord>,
+    pub(crate) records: BTreeMap<RecordId, Record>,
     pub(crate) now: Timestamp,
     /// Since when the clock was watched; moved by a test that crashes.
     pub(crate) steady_since: Timestamp,
@@ -23,7 +24,7 @@ pub(crate) struct Room {
 impl Room {
     pub(crate) fn new(settings: Settings) -> Self {
         let now = Timestamp::from_seconds(1_700_000_000);
-        let mut room = Self { state: None, claimed: BTreeMap::new(), now, steady_since: now };
+        let mut room = Self { state: None, records: BTreeMap::new(), now, steady_since: now };
         assert_eq!(room.ask(Command::Configure(settings)), Outcome::Done);
         room
     }
@@ -32,13 +33,14 @@ impl Room {
     pub(crate) fn ask(&mut self, command: Command) -> Outcome {
         let mut applied = apply(
             self.state.as_ref(),
-            &self.claimed,
+            &self.records,
             std::slice::from_ref(&command),
             self.now,
             self.steady_since,
+            ENTROPY,
         );
         self.state = applied.state;
-        self.claimed.append(&mut applied.claimed);
+        self.records.append(&mut applied.records);
         applied.outcomes.pop().expect("one command has one outcome")
     }
 
@@ -50,24 +52,25 @@ impl Room {
             let step = left.min(STEP);
             left -= step;
             self.now = self.now.saturating_add(step);
-            let applied = apply(self.state.as_ref(), &self.claimed, &[], self.now, self.steady_since);
+            let applied =
+                apply(self.state.as_ref(), &self.records, &[], self.now, self.steady_since, ENTROPY);
             self.state = applied.state;
         }
     }
 
     pub(crate) fn join(&mut self, number: u64) -> u64 {
-        match self.ask(Command::Arrive { queue_id: id(number) }) {
-            Outcome::Placed { tag, epoch: EPOCH, .. } => tag,
+        match self.ask(arrive(id(number))) {
+            Outcome::Placed { place, epoch: EPOCH, .. } => place.tag().expect("the room has started"),
             other => unreachable!("no place: {other:?}"),
         }
     }
 
     pub(crate) fn claim(&mut self, number: u64, tag: u64) -> Outcome {
-        self.ask(Command::Claim { queue_id: id(number), tag, epoch: EPOCH })
+        self.ask(Command::Claim { queue_id: id(number), place: Place::ordinary(tag), epoch: EPOCH })
     }
 
     pub(crate) fn standing(&self, tag: u64) -> Standing {
-        self.snapshot().standing(tag, EPOCH, self.now)
+        self.snapshot().standing(Place::ordinary(tag), EPOCH, self.now)
     }
 
     pub(crate) fn figures(&self) -> Figures {
@@ -88,4 +91,9 @@ pub(crate) fn id(number: u64) -> QueueId {
 
 pub(crate) const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
+}
+
+/// Somebody joins the ordinary lane without a key.
+pub(crate) const fn arrive(queue_id: QueueId) -> Command {
+    Command::Arrive { queue_id, lane: Lane::ORDINARY, key: None }
 }

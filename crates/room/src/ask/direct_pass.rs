@@ -14,7 +14,7 @@ use anteroom_protocol::queue_token::RedirectType;
 use anteroom_protocol::room_call::PROXY_KEY_HEADER;
 use anteroom_protocol::time::Timestamp;
 use anteroom_queue::snapshot::{Snapshot, Standing};
-use anteroom_queue::{Command, Outcome};
+use anteroom_queue::{Command, Lane, Outcome};
 use anteroom_store::rooms::RoomHandle;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
@@ -98,14 +98,16 @@ fn is_idle(snapshot: &Snapshot, now: Timestamp) -> bool {
 #[derive(Clone, Copy)]
 struct Place {
     queue_id: QueueId,
-    tag: u64,
+    place: anteroom_queue::Place,
     epoch: u64,
 }
 
 async fn arrive(room: &RoomHandle) -> Result<Option<Place>, Trouble> {
     let queue_id = new_queue_id()?;
-    match room.submit(Command::Arrive { queue_id }).await? {
-        Outcome::Placed { tag, epoch, .. } => Ok(Some(Place { queue_id, tag, epoch })),
+    match room.submit(Command::Arrive { queue_id, lane: Lane::ORDINARY, key: None }).await? {
+        Outcome::Placed { queue_id, place, epoch, .. } => Ok(Some(Place { queue_id, place, epoch })),
+        // Not open yet, closed, ended: nobody passes.
+        Outcome::Refused(refusal) if refusal.is_as_set() => Ok(None),
         Outcome::Refused(refusal) => Err(Trouble::Refused(refusal)),
         _ => Err(Trouble::Unexpected),
     }
@@ -122,16 +124,20 @@ enum Claimed {
 }
 
 async fn claim(room: &RoomHandle, place: Place) -> Result<Claimed, Trouble> {
-    let Place { queue_id, tag, epoch } = place;
-    match room.snapshot().standing(tag, epoch, room.now()) {
+    let Place { queue_id, place, epoch } = place;
+    match room.snapshot().standing(place, epoch, room.now()) {
         Standing::Admissible | Standing::Ahead => {}
-        Standing::Waiting { .. } | Standing::Paused { .. } => return Ok(Claimed::NotNow),
+        Standing::Waiting { .. }
+        | Standing::Paused { .. }
+        | Standing::NotStarted { .. }
+        | Standing::Closed { .. }
+        | Standing::Ended => return Ok(Claimed::NotNow),
         Standing::Spent(_) => return Ok(Claimed::Spent),
     }
-    match room.submit(Command::Claim { queue_id, tag, epoch }).await? {
-        Outcome::Admitted { at } => Ok(Claimed::Admitted { at }),
+    match room.submit(Command::Claim { queue_id, place, epoch }).await? {
+        Outcome::Admitted { at, .. } => Ok(Claimed::Admitted { at }),
         Outcome::Spent(_) => Ok(Claimed::Spent),
-        Outcome::Refused(refusal) => Err(Trouble::Refused(refusal)),
+        Outcome::Refused(refusal) if !refusal.is_as_set() => Err(Trouble::Refused(refusal)),
         _ => Ok(Claimed::NotNow),
     }
 }

@@ -76,10 +76,15 @@ async fn give_up(
         // Older connectors name no queue id. Then it is the one of the visitor's own ticket.
         (None, Some(ticket)) => {
             let room = entrance.open(&shared.rooms).await?;
-            match room.snapshot().standing(ticket.tag, ticket.epoch, room.now()) {
+            match room.snapshot().standing(ticket.place, ticket.epoch, room.now()) {
                 Standing::Admissible => submit(&room, ticket.queue_id).await.map(|()| true),
                 Standing::Spent(_) => Ok(true),
-                Standing::Waiting { .. } | Standing::Paused { .. } | Standing::Ahead => Ok(false),
+                Standing::Waiting { .. }
+                | Standing::Paused { .. }
+                | Standing::NotStarted { .. }
+                | Standing::Closed { .. }
+                | Standing::Ended
+                | Standing::Ahead => Ok(false),
             }
         }
         // What is no queue id cannot be anybody's.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anteroom_protocol::redirect::{RoomRequest, Target, read_room_url};
 use anteroom_protocol::ticket::Ticket;
-use anteroom_queue::{Command, Outcome};
+use anteroom_queue::{Command, Lane, Outcome};
 use axum::body::Body;
 use axum::extract::State;
 use http::{Response, StatusCode};
@@ -85,13 +85,14 @@ impl Door<'_> {
         self.entrance.target(wanted.as_ref().map(Target::as_str))?;
         let room = self.entrance.open(&self.shared.rooms).await?;
         let queue_id = new_queue_id()?;
-        match room.submit(Command::Arrive { queue_id }).await? {
-            Outcome::Placed { tag, epoch, ahead } => Ok(Ticket {
+        let arrive = Command::Arrive { queue_id, lane: Lane::ORDINARY, key: None };
+        match room.submit(arrive).await? {
+            Outcome::Placed { queue_id, place, epoch, ahead } => Ok(Ticket {
                 customer: self.entrance.account.customer.clone(),
                 room: self.entrance.record.room.clone(),
                 queue_id,
                 epoch,
-                tag,
+                place,
                 ahead_at_issue: ahead,
                 issued_at: room.now(),
                 target: wanted.map(Target::into_string),

@@ -184,7 +184,13 @@ async fn admit_afresh(
             (fresh_seconds > own.expires_at_seconds)
                 .then(|| entrance.admission_url(&own.ticket, &target, admission))
         }
-        Stand::Waiting { .. } | Stand::Held { .. } | Stand::Paused { .. } | Stand::Spent(_) => None,
+        Stand::Waiting { .. }
+        | Stand::Held { .. }
+        | Stand::Paused { .. }
+        | Stand::NotStarted { .. }
+        | Stand::Closed { .. }
+        | Stand::Ended
+        | Stand::Spent(_) => None,
     })
 }
 

@@ -19,6 +19,12 @@ pub(crate) enum Stand {
     Held { ask_again_after: Duration },
     /// In line, and the line was stopped with a message.
     Paused { ahead: u64, message: String, ask_again_after: Duration },
+    /// In the pre-queue; the places are drawn at the start.
+    NotStarted { starts_in: Duration, ask_again_after: Duration },
+    /// The room is closed; the ticket keeps its place.
+    Closed { ahead: Option<u64>, ask_again_after: Duration },
+    /// The room's time is over.
+    Ended,
     /// Let in.
     Admitted(Admission),
     /// The ticket gives nothing any more.
@@ -41,25 +47,33 @@ const ASK_AGAIN_AFTER_DISAGREEMENT: Duration = Duration::from_secs(1);
 
 /// Finds out where the holder of a ticket stands, and lets them in if it is their turn.
 pub(crate) async fn stand(room: &RoomHandle, ticket: &Ticket) -> Result<Stand, Trouble> {
-    let Ticket { queue_id, tag, epoch, .. } = *ticket;
+    let Ticket { queue_id, place, epoch, .. } = *ticket;
     for _ in 0..ROUNDS_MAX {
         let snapshot = room.snapshot();
-        match snapshot.standing(tag, epoch, room.now()) {
+        match snapshot.standing(place, epoch, room.now()) {
             Standing::Waiting { ahead, expected_wait, ask_again_after } => {
                 return Ok(Stand::Waiting { ahead: Some(ahead), expected_wait, ask_again_after });
             }
             Standing::Paused { ahead, message, ask_again_after } => {
                 return Ok(Stand::Paused { ahead, message, ask_again_after });
             }
+            Standing::NotStarted { starts_at, ask_again_after } => {
+                let starts_in = starts_at.saturating_since(room.now());
+                return Ok(Stand::NotStarted { starts_in, ask_again_after });
+            }
+            Standing::Closed { ahead, ask_again_after } => {
+                return Ok(Stand::Closed { ahead, ask_again_after });
+            }
+            Standing::Ended => return Ok(Stand::Ended),
             Standing::Spent(reason) => return Ok(Stand::Spent(reason)),
             // A genuine ticket of a place the room does not remember giving: the room is told (I3).
-            Standing::Ahead => match room.submit(Command::Present { tag, epoch }).await? {
+            Standing::Ahead => match room.submit(Command::Present { queue_id, place, epoch }).await? {
                 Outcome::Spent(reason) => return Ok(Stand::Spent(reason)),
                 Outcome::Refused(refusal) => return Err(Trouble::Refused(refusal)),
                 _ => {}
             },
-            Standing::Admissible => match room.submit(Command::Claim { queue_id, tag, epoch }).await? {
-                Outcome::Admitted { at } => {
+            Standing::Admissible => match room.submit(Command::Claim { queue_id, place, epoch }).await? {
+                Outcome::Admitted { at, .. } => {
                     let token_expires_at = at.saturating_add(snapshot.settings().token_validity());
                     return Ok(Stand::Admitted(Admission { token_expires_at }));
                 }
@@ -68,6 +82,8 @@ pub(crate) async fn stand(room: &RoomHandle, ticket: &Ticket) -> Result<Stand, T
                     return Ok(Stand::Paused { ahead: 0, message, ask_again_after: ASK_AGAIN_PAUSED });
                 }
                 Outcome::Spent(reason) => return Ok(Stand::Spent(reason)),
+                // The next snapshot says it too; until then nothing is wrong.
+                Outcome::Refused(refusal) if refusal.is_as_set() => {}
                 Outcome::Refused(refusal) => return Err(Trouble::Refused(refusal)),
                 // The state moved between the two looks: the next snapshot says how.
                 _ => {}

@@ -1,6 +1,7 @@
 //! Whatever comes is answered: with the right status, a page or a problem that helps, and nothing lost.
 
 use anteroom_protocol::mac::Key;
+use anteroom_protocol::place::Place;
 use anteroom_protocol::ticket::Ticket;
 use axum::body::Body;
 use http::{Method, Request, StatusCode};
@@ -91,7 +92,7 @@ async fn i10_forged_and_borrowed_tickets_are_no_tickets() {
         assert_eq!(json["redirectUrl"], serde_json::Value::Null, "{what}");
         let page = browser.get(&world, &enqueue(SEATS)).await;
         assert_eq!(page.state(), "waiting", "{what}: and they get a real place");
-        assert!(browser.ticket().unwrap().tag > genuine.tag, "{what}");
+        assert!(browser.ticket().unwrap().place > genuine.place, "{what}");
     }
 }
 
@@ -162,7 +163,7 @@ async fn head_changes_nothing() {
     }
     browser.get(&world, &enqueue(SEATS)).await.location();
     let own = browser.ticket().unwrap();
-    assert_eq!(own.tag, 1, "no place was taken");
+    assert_eq!(own.place, Place::ordinary(1), "no place was taken");
     let cancel = format!("/cancel/{CUSTOMER}/{ROOM}/{}", own.queue_id);
     assert_eq!(browser.ask(&world, Method::HEAD, &cancel).await.status, StatusCode::OK);
     assert_eq!(browser.ticket_json(&world).await["state"], "admitted", "nothing was cancelled");

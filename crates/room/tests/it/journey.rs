@@ -141,7 +141,7 @@ async fn newest_wish_counts_when_it_is_allowed() {
     browser.get(&world, &enqueue("https://evil.example/")).await;
     let ticket = browser.ticket().unwrap();
     assert_eq!(ticket.target.as_deref(), Some("https://shop.example/other"));
-    assert_eq!((ticket.queue_id, ticket.tag), (place.queue_id, place.tag));
+    assert_eq!((ticket.queue_id, ticket.place), (place.queue_id, place.place));
     world.pass(Duration::from_secs(5)).await;
     let json = browser.ticket_json(&world).await;
     assert_eq!(strip_token(json["redirectUrl"].as_str().unwrap()), "https://shop.example/other");
@@ -207,7 +207,7 @@ async fn i3_store_that_lost_its_newest_writes_costs_nobody_the_place() {
     assert_eq!(browser.ticket_json(&world).await["state"], "waiting");
     let mut next = Browser::default();
     next.get(&world, &enqueue(SEATS)).await;
-    assert!(next.ticket().unwrap().tag > ticket.tag, "and nobody is given it a second time");
+    assert!(next.ticket().unwrap().place > ticket.place, "and nobody is given it a second time");
 }
 
 #[tokio::test(start_paused = true)]
@@ -234,5 +234,5 @@ async fn browser_that_refuses_cookies_is_told_so_and_gets_no_place_after_place()
 
     let mut next = Browser::default();
     next.get(&world, &enqueue(SEATS)).await;
-    assert_eq!(next.ticket().unwrap().tag, u64::try_from(STRAIGHT_THROUGH).unwrap() + 2);
+    assert_eq!(next.ticket().unwrap().place.tag().unwrap(), u64::try_from(STRAIGHT_THROUGH).unwrap() + 2);
 }

@@ -53,6 +53,9 @@ pub enum RoomError {
     /// The process is stopping.
     #[error("the rooms are closed, the process is stopping")]
     Closed,
+    /// The operating system has no randomness, and a draw needs some.
+    #[error("no random bytes are to be had: {0}")]
+    NoRandomness(getrandom::Error),
 }
 
 /// Why a command got no outcome.
@@ -72,7 +75,7 @@ pub enum SubmitError {
 /// use std::sync::Arc;
 ///
 /// use anteroom_protocol::id::QueueId;
-/// use anteroom_queue::{Command, Outcome, Settings};
+/// use anteroom_queue::{Command, Lane, Outcome, Place, Settings};
 /// use anteroom_store::documents::Memory;
 /// use anteroom_store::rooms::Rooms;
 ///
@@ -84,8 +87,8 @@ pub enum SubmitError {
 ///
 /// let room = rooms.open(&customer, &room).await?;
 /// let queue_id = QueueId::from_random([7; 16]);
-/// let placed = room.submit(Command::Arrive { queue_id }).await?;
-/// assert!(matches!(placed, Outcome::Placed { tag: 1, .. }));
+/// let placed = room.submit(Command::Arrive { queue_id, lane: Lane::ORDINARY, key: None }).await?;
+/// assert!(matches!(placed, Outcome::Placed { place, .. } if place == Place::ordinary(1)));
 /// rooms.close().await;
 /// # Ok(())
 /// # }
@@ -284,8 +287,10 @@ impl Shared {
         if rooms.by_segment.len() >= ROOMS_LIVE_MAX && !rooms.forget_longest_unused() {
             return Err(RoomError::TooMany);
         }
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(RoomError::NoRandomness)?;
         let segment: Arc<str> = segment.into();
-        let live = Arc::new(Task::spawn(self, &segment));
+        let live = Arc::new(Task::spawn(self, &segment, seed));
         rooms.by_segment.insert(segment, Entry { live: live.clone(), opened_at: Instant::now() });
         Ok(live)
     }

@@ -6,10 +6,11 @@ use std::future::pending;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use anteroom_queue::Outcome;
 use anteroom_queue::node::{Document, Found, Node, StoreRequest, Versioned};
 use anteroom_queue::snapshot::Snapshot;
+use anteroom_queue::{Outcome, RecordId};
 use arc_swap::ArcSwap;
+use data_encoding::HEXLOWER;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
@@ -53,15 +54,15 @@ enum Answer {
 }
 
 impl Task {
-    /// Starts the task of a room. It ends when what is returned is dropped, or on closing.
-    pub(super) fn spawn(shared: &Arc<Shared>, segment: &Arc<str>) -> Live {
+    /// Starts the task of a room. It ends when what is returned is dropped, or on closing. The seed is random.
+    pub(super) fn spawn(shared: &Arc<Shared>, segment: &Arc<str>, seed: [u8; 32]) -> Live {
         let (submissions, submitted) = mpsc::channel(COMMANDS_WAITING_MAX);
         let (status, known) = watch::channel(Status::Loading);
         let task = Self {
             segment: segment.clone(),
             backend: shared.backend.clone(),
             shared: Arc::downgrade(shared),
-            node: Node::new(),
+            node: Node::new(seed),
             status,
             snapshot: None,
             waiting: HashMap::new(),
@@ -314,7 +315,12 @@ async fn ask(backend: Arc<dyn Backend>, segment: Arc<str>, request: StoreRequest
 fn key(segment: &str, document: &Document) -> Key {
     match document {
         Document::State => Key::new(segment, "state"),
-        Document::Claimed(queue_id) => Key::new(segment, format_args!("claimed:{queue_id}")),
+        Document::Record(RecordId::Visitor(queue_id)) => {
+            Key::new(segment, format_args!("claimed:{queue_id}"))
+        }
+        Document::Record(RecordId::Key(digest)) => {
+            Key::new(segment, format_args!("key:{}", HEXLOWER.encode(digest.as_bytes())))
+        }
     }
 }
 

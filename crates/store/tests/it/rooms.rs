@@ -10,7 +10,7 @@ use std::time::Duration;
 use anteroom_protocol::id::{CustomerId, QueueId, RoomId};
 use anteroom_queue::settings::OUTFLOW_PER_MINUTE_MAX;
 use anteroom_queue::snapshot::Standing;
-use anteroom_queue::{Command, Outcome, Refusal, Settings};
+use anteroom_queue::{Command, Lane, Outcome, Place, Refusal, Settings};
 use anteroom_store::backend::{Backend, BoxFuture, Key, Write};
 use anteroom_store::documents::Memory;
 use anteroom_store::embedded;
@@ -62,21 +62,26 @@ async fn configured(rooms: &Rooms) -> RoomHandle {
     open(rooms).await.unwrap()
 }
 
+/// Somebody joins the ordinary lane without a key.
+fn arrival(n: u64) -> Command {
+    Command::Arrive { queue_id: queue_id(n), lane: Lane::ORDINARY, key: None }
+}
+
 /// The visitor's place and its epoch.
 async fn arrive(room: &RoomHandle, n: u64) -> (u64, u64) {
-    match room.submit(Command::Arrive { queue_id: queue_id(n) }).await.unwrap() {
-        Outcome::Placed { tag, epoch, .. } => (tag, epoch),
+    match room.submit(arrival(n)).await.unwrap() {
+        Outcome::Placed { place, epoch, .. } => (place.tag().unwrap(), epoch),
         other => panic!("{other:?}"),
     }
 }
 
 async fn claim(room: &RoomHandle, n: u64, (tag, epoch): (u64, u64)) -> Outcome {
-    room.submit(Command::Claim { queue_id: queue_id(n), tag, epoch }).await.unwrap()
+    room.submit(Command::Claim { queue_id: queue_id(n), place: Place::ordinary(tag), epoch }).await.unwrap()
 }
 
 async fn visit(rooms: Rooms) {
     assert!(matches!(open(&rooms).await, Err(RoomError::NotConfigured)));
-    let refused = submit(&rooms, Command::Arrive { queue_id: queue_id(0) }).await;
+    let refused = submit(&rooms, arrival(0)).await;
     assert_eq!(refused, Outcome::Refused(Refusal::NotConfigured));
 
     let room = configured(&rooms).await;
@@ -84,7 +89,10 @@ async fn visit(rooms: Rooms) {
     assert_eq!(ticket.0, 1);
     // What an outcome tells is in the snapshot by then.
     assert_eq!(room.snapshot().figures(room.now()).last, 1);
-    assert_eq!(room.snapshot().standing(ticket.0, ticket.1, room.now()), Standing::Admissible);
+    assert_eq!(
+        room.snapshot().standing(Place::ordinary(ticket.0), ticket.1, room.now()),
+        Standing::Admissible
+    );
     let admitted = claim(&room, 1, ticket).await;
     assert!(matches!(admitted, Outcome::Admitted { .. }), "{admitted:?}");
     assert_eq!(claim(&room, 1, ticket).await, admitted, "the same admission again");
@@ -172,7 +180,7 @@ async fn i3_place_is_kept_when_the_process_dies() {
     let room = open(&restarted).await.unwrap();
     assert_eq!(claim(&room, 0, tickets[0]).await, admitted, "not a second admission");
     for &(tag, epoch) in &tickets[3..] {
-        let standing = room.snapshot().standing(tag, epoch, room.now());
+        let standing = room.snapshot().standing(Place::ordinary(tag), epoch, room.now());
         assert!(matches!(standing, Standing::Waiting { .. }), "{tag}: {standing:?}");
     }
     assert_eq!(arrive(&room, 10).await.0, 11);
@@ -247,7 +255,7 @@ async fn room_comes_back_after_the_store_was_down() {
     let first = arrive(&room, 1).await;
 
     store.set_down(true);
-    let outcome = room.submit(Command::Arrive { queue_id: queue_id(2) }).await;
+    let outcome = room.submit(arrival(2)).await;
     let is_told =
         matches!(outcome, Ok(Outcome::Refused(Refusal::StoreUnavailable)) | Err(SubmitError::TimedOut));
     assert!(is_told, "{outcome:?}");
@@ -266,9 +274,9 @@ async fn i4_lost_answers_give_no_place_twice() {
     let mut tags = BTreeSet::new();
     for round in 0..20 {
         store.set_loses_answers(round % 2 == 1);
-        let outcome = room.submit(Command::Arrive { queue_id: queue_id(round) }).await;
+        let outcome = room.submit(arrival(round)).await;
         match outcome {
-            Ok(Outcome::Placed { tag, .. }) => assert!(tags.insert(tag), "{tag} twice"),
+            Ok(Outcome::Placed { place, .. }) => assert!(tags.insert(place), "{place:?} twice"),
             Ok(Outcome::Refused(Refusal::StoreUnavailable)) | Err(SubmitError::TimedOut) => {}
             other => panic!("{other:?}"),
         }
@@ -283,7 +291,7 @@ async fn store_that_says_nothing_holds_nobody_longer_than_promised() {
     let room = configured(&rooms).await;
     store.set_silent(true);
     let begun = tokio::time::Instant::now();
-    let outcome = room.submit(Command::Arrive { queue_id: queue_id(1) }).await;
+    let outcome = room.submit(arrival(1)).await;
     assert!(matches!(outcome, Err(SubmitError::TimedOut)), "{outcome:?}");
     assert!(begun.elapsed() <= COMMAND_WAIT_MAX + Duration::from_millis(10), "{:?}", begun.elapsed());
     let other = self::rooms(&store);
@@ -296,7 +304,7 @@ async fn store_that_says_nothing_holds_nobody_longer_than_promised() {
     store.set_silent(true);
     let under_way = tokio::spawn({
         let room = room.clone();
-        async move { room.submit(Command::Arrive { queue_id: queue_id(3) }).await }
+        async move { room.submit(arrival(3)).await }
     });
     tokio::task::yield_now().await;
     let begun = tokio::time::Instant::now();
@@ -335,7 +343,7 @@ async fn what_a_room_takes_up_is_bounded_while_the_store_says_nothing() {
 
 /// As many visitors' arrivals, none begun.
 fn arrivals(room: &RoomHandle, count: usize) -> Vec<BoxFuture<'_, Result<Outcome, SubmitError>>> {
-    let arrive = |n| -> BoxFuture<'_, _> { Box::pin(room.submit(Command::Arrive { queue_id: queue_id(n) })) };
+    let arrive = |n| -> BoxFuture<'_, _> { Box::pin(room.submit(arrival(n))) };
     (0..).take(count).map(arrive).collect()
 }
 
@@ -374,7 +382,7 @@ async fn close_takes_nothing_more_and_finishes_what_is_under_way() {
     let tags: BTreeSet<u64> = arrivals.join_all().await.into_iter().collect();
     assert_eq!(tags.len() as u64, VISITORS);
 
-    let late = room.submit(Command::Arrive { queue_id: queue_id(VISITORS) }).await;
+    let late = room.submit(arrival(VISITORS)).await;
     assert!(matches!(late, Err(SubmitError::Closed)), "{late:?}");
     assert!(matches!(open(&rooms).await, Err(RoomError::Closed)));
     let (customer, name) = names();
