@@ -24,10 +24,10 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use tower::util::ServiceFn;
 
+type Answer = Ready<Result<Response<Full<Bytes>>, Infallible>>;
+
 /// Answers at the private port.
-pub(crate) fn service<B>(
-    connector: Connector,
-) -> ServiceFn<impl Fn(Request<B>) -> Ready<Result<Response<Full<Bytes>>, Infallible>> + Clone> {
+pub(crate) fn service<B>(connector: Connector) -> ServiceFn<impl Fn(Request<B>) -> Answer + Clone> {
     tower::service_fn(move |request: Request<B>| {
         ready(Ok(match (request.method(), request.uri().path()) {
             (&Method::GET | &Method::HEAD, "/metrics") => metrics(connector.clone()),

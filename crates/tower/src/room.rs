@@ -67,7 +67,7 @@ impl Rooms {
                 tracing::warn!(%problem, "a waiting room does not say whether visitors may pass");
             }
             (true, Err(Unanswered { problem, .. })) => {
-                tracing::debug!(%problem, "a waiting room still does not say")
+                tracing::debug!(%problem, "a waiting room still does not say");
             }
             (true, Ok(_)) => tracing::info!("a waiting room says again whether visitors may pass"),
             (false, Ok(_)) => {}
