@@ -12,8 +12,11 @@ use crate::command::{self, TaskError, cargo, program};
 const CARGO_DENY_VERSION: &str = "0.20.2";
 /// The first Node.js whose test runner has all that `tests/e2e` uses.
 const NODE_MAJOR_MIN: u64 = 20;
-/// The browser, and a font so that pages have letters in them.
-const DEBIAN_PACKAGES: [&str; 2] = ["chromium", "fonts-dejavu-core"];
+/// The browser, a font so that pages have letters in them, and the servers of the store's tests. The package makes a
+/// service of its own too, which the tests do not use.
+const DEBIAN_PACKAGES: [&str; 3] = ["chromium", "fonts-dejavu-core", "redis-server"];
+/// What the store's tests start.
+const STORE_PROGRAMS: [&str; 2] = ["redis-server", "redis-cli"];
 /// Names a browser that is not on the path as `chromium`; the tests read it too.
 const BROWSER_VARIABLE: &str = "ANTEROOM_CHROMIUM";
 
@@ -50,7 +53,7 @@ enum Remedy {
 pub(crate) fn run(root: &Path, mode: Mode) -> Result<(), TaskError> {
     let missing = find_missing(root)?;
     if missing.is_empty() {
-        println!("everything is there: rustfmt, clippy, Node.js, npm packages, browser, cargo-deny");
+        println!("everything is there: rustfmt, clippy, Node.js, npm packages, browser, redis-server, cargo-deny");
         return Ok(());
     }
     // What only a person can do comes first: there is no use in installing half.
@@ -103,6 +106,9 @@ fn find_missing(root: &Path) -> Result<Vec<Missing>, TaskError> {
         };
         missing.push(Missing { what: "the browser Chromium".to_owned(), remedy });
     }
+    if STORE_PROGRAMS.iter().any(|name| which(name).is_none()) {
+        missing.push(Missing { what: "redis-server".to_owned(), remedy: Remedy::Debian });
+    }
     let packages = missing_npm_packages(&e2e(root))?;
     if packages > 0 {
         let what = format!("{packages} npm package(s) of tests/e2e");
@@ -119,7 +125,9 @@ fn remedy_text(remedy: &Remedy) -> String {
         Remedy::Debian if which("apt-get").is_some() => {
             format!("apt-get install --no-install-recommends {} (as root)", DEBIAN_PACKAGES.join(" "))
         }
-        Remedy::Debian => format!("install Chromium, or name a browser of its kind in {BROWSER_VARIABLE}"),
+        Remedy::Debian => format!(
+            "install Chromium, or name a browser of its kind in {BROWSER_VARIABLE}; and Redis 7 or newer"
+        ),
         Remedy::Npm => "npm ci (in tests/e2e)".to_owned(),
         Remedy::CargoDeny => format!("cargo install --locked cargo-deny --version {CARGO_DENY_VERSION}"),
         Remedy::ByHand(advice) => advice.clone(),

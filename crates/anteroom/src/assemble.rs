@@ -132,7 +132,7 @@ impl Doors {
     ) -> Result<Option<Installation>, Failure> {
         let mut installation = None;
         if self.room.is_some() || self.room_tls.is_some() || self.platform.is_some() {
-            let opened = Installation::open(&settings.data_dir).await?;
+            let opened = Installation::open(&settings.store, &settings.data_dir).await?;
             tell_of(&opened.set_up(&settings.account).await?, settings);
             installation = Some(opened);
         }

@@ -9,15 +9,15 @@ use std::sync::Arc;
 use anteroom_platform::NoRandomness;
 use anteroom_platform::first_start::{self, NewInstallation, SetUpError};
 use anteroom_protocol::id::CustomerId;
-use anteroom_store::backend::Backend;
-use anteroom_store::embedded::{self, OpenError};
-use anteroom_store::master_key::{MasterKey, MasterKeyError};
+use anteroom_store::embedded::OpenError;
+use anteroom_store::master_key::MasterKeyError;
 use anteroom_store::records::{RecordError, Records};
 use anteroom_store::rooms::Rooms;
 use anteroom_store::uses::Uses;
 
+use crate::backend::{self, Opened};
 use crate::credentials::{self, Credentials, CredentialsError, Operator};
-use crate::settings::AccountSettings;
+use crate::settings::{AccountSettings, StoreSettings};
 
 /// What is kept, opened.
 pub(crate) struct Installation {
@@ -50,7 +50,28 @@ impl Start {
 pub(crate) enum InstallationError {
     #[error("could not open the data directory {}; the setting data_dir names it", path.display())]
     Open { path: PathBuf, source: OpenError },
-    #[error("could not open the master key of {}", path.display())]
+    #[cfg(feature = "valkey")]
+    #[error("could not use the servers that the settings of the store name")]
+    Servers(#[from] anteroom_store::valkey::ConnectError),
+    #[cfg(feature = "valkey")]
+    #[error("could not make the data directory {}; the setting data_dir names it", path.display())]
+    Folder { path: PathBuf, source: std::io::Error },
+    #[cfg(feature = "valkey")]
+    #[error("could not look which master key the store's secrets are sealed with")]
+    KeyMark { source: RecordError },
+    #[cfg(feature = "valkey")]
+    #[error(
+        "the store was set up by another node, whose master key is needed here: copy its master.key to {}, or name it in store.master_key_file",
+        path.display()
+    )]
+    NoMasterKey { path: PathBuf },
+    #[cfg(feature = "valkey")]
+    #[error(
+        "{} is not the master key that the store was set up with; put the one of the node that did in its place",
+        path.display()
+    )]
+    OtherMasterKey { path: PathBuf },
+    #[error("could not open the master key {}", path.display())]
     MasterKey { path: PathBuf, source: MasterKeyError },
     #[error(
         "could not read account {customer} in {}; if its master.key was replaced, put back the one that belongs to the database",
@@ -76,21 +97,9 @@ pub(crate) enum InstallationError {
 }
 
 impl Installation {
-    /// Opens the data directory, or makes it.
-    pub(crate) async fn open(data_dir: &Path) -> Result<Self, InstallationError> {
-        let path = data_dir.to_owned();
-        let opened = tokio::task::spawn_blocking(move || {
-            let store = embedded::open(&path)
-                .map_err(|source| InstallationError::Open { path: path.clone(), source })?;
-            let master_key = MasterKey::load_or_create(&path)
-                .map_err(|source| InstallationError::MasterKey { path: path.clone(), source })?;
-            Ok::<_, InstallationError>((store, master_key))
-        });
-        let (store, master_key) = match opened.await {
-            Ok(opened) => opened?,
-            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-        };
-        let backend: Arc<dyn Backend> = Arc::new(store);
+    /// Opens the store and the data directory, or makes them.
+    pub(crate) async fn open(store: &StoreSettings, data_dir: &Path) -> Result<Self, InstallationError> {
+        let Opened { backend, master_key } = backend::open(store, data_dir).await?;
         let rooms = Rooms::new(Arc::clone(&backend));
         let uses = Uses::new(Arc::clone(&backend));
         Ok(Self { records: Records::new(backend, master_key), rooms, uses, data_dir: data_dir.to_owned() })

@@ -9,6 +9,7 @@
 )]
 
 mod assemble;
+mod backend;
 mod cli;
 mod connector;
 mod credentials;

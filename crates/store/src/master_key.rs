@@ -75,14 +75,21 @@ impl MasterKey {
     /// # Errors
     /// When the file holds no key, or cannot be read or written.
     pub fn load_or_create(directory: &Path) -> Result<Self, MasterKeyError> {
-        let path = directory.join(FILE_NAME);
-        match fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&path, &text),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Self::create(&path),
+        Self::load_or_create_at(&directory.join(FILE_NAME))
+    }
+
+    /// The same with a file of any name, in a directory that is there.
+    ///
+    /// # Errors
+    /// When the file holds no key, or cannot be read or written.
+    pub fn load_or_create_at(path: &Path) -> Result<Self, MasterKeyError> {
+        match fs::read_to_string(path) {
+            Ok(text) => Self::parse(path, &text),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Self::create(path),
             Err(cause) if cause.kind() == io::ErrorKind::InvalidData => {
-                Err(MasterKeyError::Malformed { path })
+                Err(MasterKeyError::Malformed { path: path.to_owned() })
             }
-            Err(source) => Err(MasterKeyError::Unreadable { path, source }),
+            Err(source) => Err(MasterKeyError::Unreadable { path: path.to_owned(), source }),
         }
     }
 

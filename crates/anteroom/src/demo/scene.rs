@@ -17,7 +17,7 @@ use crate::assemble;
 use crate::credentials::{self, Credentials};
 use crate::failure::Failure;
 use crate::installation::Installation;
-use crate::settings::{AccountSettings, FeatureSettings, GatewaySettings};
+use crate::settings::{AccountSettings, FeatureSettings, GatewaySettings, StoreSettings};
 use crate::tls;
 
 /// The demo's account.
@@ -81,7 +81,7 @@ impl Scene {
         };
         let shop = format!("http://{}", listeners.shop.local_addr()?);
 
-        let installation = Installation::open(data_dir).await?;
+        let installation = Installation::open(&StoreSettings::embedded(), data_dir).await?;
         let start = installation.set_up(&account()?).await?;
         let credentials = start
             .credentials()

@@ -172,9 +172,11 @@ pub(super) fn refine(typed: Typed) -> Result<Settings, Vec<Mistake>> {
         let what = format!("found {:?}, expected a level such as \"info\": {error}", typed.log.level);
         mistakes.push(Mistake::new("log.level", what));
     }
-    match (customer, platform_listen, gateway) {
-        (Ok(customer), Some(platform_listen), gateway) if mistakes.is_empty() => Ok(Settings {
+    let store = super::store::refine(typed.store, &mut mistakes);
+    match (customer, platform_listen, store) {
+        (Ok(customer), Some(platform_listen), Some(store)) if mistakes.is_empty() => Ok(Settings {
             data_dir: typed.data_dir,
+            store,
             account: AccountSettings {
                 customer,
                 display_name: typed.account.display_name,

@@ -4,6 +4,7 @@
 
 mod check;
 mod features;
+mod store;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use serde::Deserialize;
 
 pub(crate) use check::{Mistake, SettingsError};
 pub(crate) use features::FeatureSettings;
+pub(crate) use store::{StoreKind, StoreSettings};
 
 /// Every setting there is, with its default.
 pub(crate) const REFERENCE: &str = include_str!("reference.toml");
@@ -22,6 +24,7 @@ pub(crate) const REFERENCE: &str = include_str!("reference.toml");
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
+    pub(crate) store: StoreSettings,
     pub(crate) account: AccountSettings,
     pub(crate) room: RoomSettings,
     pub(crate) platform: PlatformSettings,
@@ -111,6 +114,7 @@ impl Settings {
 #[serde(deny_unknown_fields)]
 struct Typed {
     data_dir: PathBuf,
+    store: store::TypedStore,
     account: TypedAccount,
     room: TypedRoom,
     platform: TypedPlatform,

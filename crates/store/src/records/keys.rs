@@ -10,6 +10,7 @@
 //! | `installation` | `accounts` | the names of all accounts |
 //! | | `operators` | who may sign in |
 //! | | `session:{hash}` | a signed-in operator |
+//! | | `master-key` | a known text, sealed with the installation's master key |
 
 use anteroom_protocol::id::CustomerId;
 use data_encoding::HEXLOWER;
@@ -26,6 +27,10 @@ pub(super) fn accounts() -> Key {
 
 pub(super) fn operators() -> Key {
     Key::new(INSTALLATION, "operators")
+}
+
+pub(super) fn master_key() -> Key {
+    Key::new(INSTALLATION, "master-key")
 }
 
 /// A session lies under the hash of its cookie, so that a copy of the store signs nobody in.

@@ -10,6 +10,7 @@ mod encode;
 mod installation;
 mod keys;
 mod limits;
+mod master_key_mark;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub use self::limits::{
     CONFIG_BYTES_MAX, DESCRIPTION_BYTES_MAX, DRAFT_BYTES_MAX, DRAFT_LEVELS_MAX, NAME_BYTES_MAX,
     OPERATORS_MAX, ROOMS_PER_ACCOUNT_MAX, SECRET_KEY_BYTES_MAX, TARGET_BYTES_MAX, VERSIONS_PER_LIST_MAX,
 };
+pub use self::master_key_mark::{adopt_master_key, is_master_key_known};
 use crate::backend::{Backend, BackendError, Document, Key, Saved, Version, Write};
 use crate::master_key::MasterKey;
 
