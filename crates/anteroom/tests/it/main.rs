@@ -8,5 +8,11 @@ mod demo;
 mod draw;
 mod guide;
 mod load;
+#[cfg(feature = "valkey")]
+mod nodes;
+#[cfg(feature = "valkey")]
+#[path = "../../../store/tests/it/valkey/server.rs"]
+#[allow(dead_code, reason = "the store's tests start more arrangements of servers than these")]
+mod redis;
 mod support;
 mod together;

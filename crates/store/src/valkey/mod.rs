@@ -59,7 +59,7 @@ use crate::watchers::Watchers;
 /// Most loads and saves under way at a time. A thousand rooms ask for one each.
 pub const REQUESTS_UNDER_WAY_MAX: usize = 4_096;
 /// How long [`connect`] tries.
-pub const START_WAIT_MAX: Duration = Duration::from_secs(15);
+pub const START_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Connections for saves when each waits for replicas: a connection stands still meanwhile, so rooms share several.
 const SAVING_CONNECTIONS: usize = 8;
 
