@@ -53,7 +53,9 @@ enum Remedy {
 pub(crate) fn run(root: &Path, mode: Mode) -> Result<(), TaskError> {
     let missing = find_missing(root)?;
     if missing.is_empty() {
-        println!("everything is there: rustfmt, clippy, Node.js, npm packages, browser, redis-server, cargo-deny");
+        println!(
+            "everything is there: rustfmt, clippy, Node.js, npm packages, browser, redis-server, cargo-deny"
+        );
         return Ok(());
     }
     // What only a person can do comes first: there is no use in installing half.

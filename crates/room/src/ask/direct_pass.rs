@@ -13,8 +13,9 @@ use anteroom_protocol::id::{CustomerId, QueueId, RoomId};
 use anteroom_protocol::queue_token::RedirectType;
 use anteroom_protocol::room_call::PROXY_KEY_HEADER;
 use anteroom_protocol::time::Timestamp;
-use anteroom_queue::snapshot::{Snapshot, Standing};
-use anteroom_queue::{Command, Lane, Outcome};
+use anteroom_queue::settings::EnqueueTokenUse;
+use anteroom_queue::snapshot::{Phase, Snapshot, Standing};
+use anteroom_queue::{AdmittedBy, Command, Lane, Outcome};
 use anteroom_store::rooms::RoomHandle;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
@@ -51,7 +52,7 @@ pub(crate) async fn direct_pass(
     };
     let question = match Question::read(&shared, &customer, &room, PROXY_KEY_HEADER, request).await {
         Ok(question) => question,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     match pass(&shared, &question.entrance).await {
         Ok(queue_it_token) => {
@@ -84,14 +85,26 @@ async fn pass(shared: &Shared, entrance: &Entrance) -> Result<Option<String>, Tr
     if matches!(admitted, Ok(Claimed::NotNow) | Err(_)) {
         attempt.leave_over(place);
     }
-    let Claimed::Admitted { at } = admitted? else { return Ok(None) };
+    let Claimed::Admitted { at, why } = admitted? else { return Ok(None) };
+    let redirect_type = match why {
+        AdmittedBy::Turn => RedirectType::Idle,
+        AdmittedBy::Passthrough => RedirectType::Disabled,
+    };
     let admission = Admission { token_expires_at: at.saturating_add(snapshot.settings().token_validity()) };
-    Ok(Some(entrance.queue_token(place.queue_id, admission, RedirectType::Idle)))
+    Ok(Some(entrance.queue_token(place.queue_id, admission, redirect_type)))
 }
 
-/// Whether a visitor who came now would go straight through.
+/// Whether a visitor who came now would go straight through. Nobody does where an enqueue token is asked for: the
+/// connector sends none along, and passing without queueing must not be a way around it.
 fn is_idle(snapshot: &Snapshot, now: Timestamp) -> bool {
-    snapshot.figures(now).expected_wait_of_new_visitor == Some(Duration::ZERO)
+    let is_invitation_needed = match snapshot.settings().enqueue_token {
+        EnqueueTokenUse::NotUsed | EnqueueTokenUse::Optional => false,
+        EnqueueTokenUse::Required | EnqueueTokenUse::RequiredWithKey => true,
+    };
+    let figures = snapshot.figures(now);
+    !is_invitation_needed
+        && figures.phase == Phase::Running
+        && figures.expected_wait_of_new_visitor == Some(Duration::ZERO)
 }
 
 /// A place that the room holds for a visitor who is at the site.
@@ -116,6 +129,7 @@ async fn arrive(room: &RoomHandle) -> Result<Option<Place>, Trouble> {
 enum Claimed {
     Admitted {
         at: Timestamp,
+        why: AdmittedBy,
     },
     /// The place is good for later.
     NotNow,
@@ -135,7 +149,7 @@ async fn claim(room: &RoomHandle, place: Place) -> Result<Claimed, Trouble> {
         Standing::Spent(_) => return Ok(Claimed::Spent),
     }
     match room.submit(Command::Claim { queue_id, place, epoch }).await? {
-        Outcome::Admitted { at, .. } => Ok(Claimed::Admitted { at }),
+        Outcome::Admitted { at, why } => Ok(Claimed::Admitted { at, why }),
         Outcome::Spent(_) => Ok(Claimed::Spent),
         Outcome::Refused(refusal) if !refusal.is_as_set() => Err(Trouble::Refused(refusal)),
         _ => Ok(Claimed::NotNow),

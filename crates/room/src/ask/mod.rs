@@ -57,17 +57,17 @@ impl<'a> Question<'a> {
         room: &str,
         key_header: &'static str,
         request: Request,
-    ) -> Result<Self, Response<Body>> {
+    ) -> Result<Self, Box<Response<Body>>> {
         let account = account_of(shared, customer, key_header, &request)?;
         let record = room.parse().ok().and_then(|room| account.room(&room).cloned());
         let record = record.ok_or_else(|| {
             let detail = "The account in the address has no waiting room of the name in the address.";
-            reply::problem(StatusCode::NOT_FOUND, "no such waiting room", detail)
+            Box::new(reply::problem(StatusCode::NOT_FOUND, "no such waiting room", detail))
         })?;
         let place = shared.asks.under_way.try_acquire().map_err(|_| {
             let detail = "More questions are under way than this process answers at once.";
             let problem = reply::problem(StatusCode::SERVICE_UNAVAILABLE, "too many questions", detail);
-            reply::with_retry_after(problem, 1)
+            Box::new(reply::with_retry_after(problem, 1))
         })?;
         read_to_its_end(request.into_body()).await?;
         Ok(Self { entrance: Entrance { account, record }, _place: place })
@@ -81,7 +81,7 @@ fn account_of(
     customer: &str,
     key_header: &'static str,
     request: &Request,
-) -> Result<Arc<AccountEntry>, Response<Body>> {
+) -> Result<Arc<AccountEntry>, Box<Response<Body>>> {
     let key = request.headers().get(key_header).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let account = customer.parse().ok().and_then(|customer| shared.directory.account(&customer));
     let is_known = |account: &Arc<AccountEntry>| key.len() <= KEY_BYTES_MAX && account.is_opened_by(key);
@@ -90,14 +90,14 @@ fn account_of(
             format!("The header {key_header:?} must hold an API key of the account that the address names.");
         let mut problem = reply::problem(StatusCode::UNAUTHORIZED, "no key of this account", &detail);
         problem.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("api-key"));
-        problem
+        Box::new(problem)
     })
 }
 
 /// What a question says beyond its address is for rules to come; no answer depends on it yet. It is read all the same,
 /// so that the connection serves for the next one and a caller with a mistake learns of it.
-async fn read_to_its_end(body: Body) -> Result<(), Response<Body>> {
-    let refuse = |status, title: &str, detail: &str| Err(reply::problem(status, title, detail));
+async fn read_to_its_end(body: Body) -> Result<(), Box<Response<Body>>> {
+    let refuse = |status, title: &str, detail: &str| Err(Box::new(reply::problem(status, title, detail)));
     match tokio::time::timeout(QUESTION_WITHIN, to_bytes(body, QUESTION_BYTES_MAX)).await {
         Err(_) => {
             refuse(StatusCode::REQUEST_TIMEOUT, "too slow", "The question did not arrive within 5 seconds.")

@@ -34,7 +34,7 @@ pub(crate) async fn verify(
     let limit = limit_of(request.uri().query().unwrap_or_default());
     let question = match Question::read(&shared, &customer, &room, API_KEY_HEADER, request).await {
         Ok(question) => question,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let Ok(queue_id) = queue_id.parse::<QueueId>() else {
         return bad_address("The last part of the path is no queue id, which is a UUID.");

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anteroom_protocol::queue_token::QueueToken;
 use anteroom_protocol::room_call::{is_use_allowed, read_direct_pass};
-use anteroom_queue::Command;
+use anteroom_queue::settings::EnqueueTokenUse;
+use anteroom_queue::{Command, Settings};
 use axum::body::Body;
 use http::{Method, Request, StatusCode};
 
@@ -171,5 +172,17 @@ async fn paused_room_lets_nobody_pass() {
     world.command(ROOM, Command::Pause { message: "back at noon".to_owned() }).await;
     assert_eq!(direct_pass(&world).await, None);
     world.command(ROOM, Command::Resume).await;
+    assert!(direct_pass(&world).await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_that_asks_for_invitations_lets_nobody_pass_without_one() {
+    let world = World::new().await;
+    let mut settings = Settings::with_outflow(60);
+    settings.enqueue_token = EnqueueTokenUse::Required;
+    world.command(ROOM, Command::Configure(settings.clone())).await;
+    assert_eq!(direct_pass(&world).await, None);
+    settings.enqueue_token = EnqueueTokenUse::Optional;
+    world.command(ROOM, Command::Configure(settings)).await;
     assert!(direct_pass(&world).await.is_some());
 }
