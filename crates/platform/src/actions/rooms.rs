@@ -83,7 +83,7 @@ impl Actions {
     ) -> Result<RoomView, ActionError> {
         let NewRoom { room, display_name, default_target, outflow_per_minute } = new;
         let what = format!("added the room {room}, which lets in {outflow_per_minute} a minute");
-        let record = RoomRecord { room, display_name, default_target };
+        let record = RoomRecord { room, display_name, default_target, schedule: None };
         for _ in 0..ATTEMPTS_MAX {
             let mut account = self.authorize(caller, Deed::ChangeRooms, customer).await?;
             if account.value.rooms.iter().any(|known| known.room == record.room) {

@@ -132,6 +132,7 @@ impl World {
             room: room.parse().unwrap(),
             display_name: room.to_owned(),
             default_target: "https://shop.example/".to_owned(),
+            schedule: None,
         });
         let change = Change::Account { expected: account.version, account: account.value };
         let audit = AuditEntry { at: self.records.now(), who: "test".into(), what: "added".into() };

@@ -72,6 +72,7 @@ impl World {
             room: room.parse().unwrap(),
             display_name: "Spring <sale>".to_owned(),
             default_target: HOME.to_owned(),
+            schedule: None,
         };
         let account = Account {
             customer: CUSTOMER.parse().unwrap(),

@@ -15,13 +15,17 @@ use serde_json::Value;
 use serde_json::error::Category;
 
 use super::{
-    Account, ApiKey, AuditEntry, ConfigVersion, Draft, Operator, RecordError, RoomRecord, Session, keys,
+    Account, ApiKey, AuditEntry, ConfigVersion, Draft, LocalSchedule, Operator, RecordError, RoomRecord,
+    Session, keys,
 };
 use crate::backend::Key;
 use crate::master_key::MasterKey;
 
 /// The newest form this release reads, and the one it writes.
 const FORM: u64 = 1;
+/// That of an account. From form 2 on its rooms can have schedules; one without any is still written in form 1, so that an
+/// older process beside this one can go on until a schedule is made.
+const ACCOUNT_FORM: u64 = 2;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,6 +76,8 @@ struct RoomForm {
     room: RoomId,
     display_name: String,
     default_target: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    schedule: Option<LocalSchedule>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -122,20 +128,26 @@ pub(super) fn account(account: &Account, master_key: &MasterKey) -> Result<Vec<u
         room: record.room.clone(),
         display_name: record.display_name.clone(),
         default_target: record.default_target.clone(),
+        schedule: record.schedule.clone(),
     };
-    Ok(written(AccountForm {
-        customer: account.customer.clone(),
-        display_name: account.display_name.clone(),
-        allowed_hosts: account.allowed_hosts.clone(),
-        secret_key: sealed,
-        api_keys: account.api_keys.iter().map(api_key).collect(),
-        rooms: account.rooms.iter().map(room).collect(),
-    }))
+    let has_schedule = account.rooms.iter().any(|room| room.schedule.is_some());
+    let form = if has_schedule { ACCOUNT_FORM } else { FORM };
+    Ok(written_as(
+        form,
+        AccountForm {
+            customer: account.customer.clone(),
+            display_name: account.display_name.clone(),
+            allowed_hosts: account.allowed_hosts.clone(),
+            secret_key: sealed,
+            api_keys: account.api_keys.iter().map(api_key).collect(),
+            rooms: account.rooms.iter().map(room).collect(),
+        },
+    ))
 }
 
 pub(super) fn read_account(key: &Key, bytes: &[u8], master_key: &MasterKey) -> Result<Account, RecordError> {
     let AccountForm { customer, display_name, allowed_hosts, secret_key, api_keys, rooms } =
-        read(key, bytes)?;
+        read_up_to(ACCOUNT_FORM, key, bytes)?;
     let owner = keys::account_segment(&customer);
     if owner != key.segment() {
         return Err(unreadable(key, format!("it is the record of {customer}")));
@@ -149,8 +161,12 @@ pub(super) fn read_account(key: &Key, bytes: &[u8], master_key: &MasterKey) -> R
     });
     let api_keys = api_keys.collect::<Option<Vec<_>>>();
     let api_keys = api_keys.ok_or_else(|| unreadable(key, "the hash of an API key is none".to_owned()))?;
-    let room =
-        |RoomForm { room, display_name, default_target }| RoomRecord { room, display_name, default_target };
+    let room = |RoomForm { room, display_name, default_target, schedule }| RoomRecord {
+        room,
+        display_name,
+        default_target,
+        schedule,
+    };
     let rooms = rooms.into_iter().map(room).collect();
     Ok(Account { customer, display_name, allowed_hosts, secret_key, api_keys, rooms })
 }
@@ -236,15 +252,23 @@ pub(super) fn read_session(key: &Key, bytes: &[u8]) -> Result<Session, RecordErr
 }
 
 fn written<T: Serialize>(record: T) -> Vec<u8> {
-    serde_json::to_vec(&Written { form: FORM, record })
+    written_as(FORM, record)
+}
+
+fn written_as<T: Serialize>(form: u64, record: T) -> Vec<u8> {
+    serde_json::to_vec(&Written { form, record })
         .expect("this holds because the forms above have only fields that JSON can write")
 }
 
 fn read<T: DeserializeOwned>(key: &Key, bytes: &[u8]) -> Result<T, RecordError> {
+    read_up_to(FORM, key, bytes)
+}
+
+fn read_up_to<T: DeserializeOwned>(form_max: u64, key: &Key, bytes: &[u8]) -> Result<T, RecordError> {
     let FormOnly { form } = serde_json::from_slice(bytes).map_err(|cause| malformed(key, &cause))?;
-    if form != FORM {
+    if !(1..=form_max).contains(&form) {
         let reason = format!(
-            "it is written in form {form}, and this release reads form {FORM}; run the release that wrote it"
+            "it is written in form {form}, and this release reads form {form_max}; run the release that wrote it"
         );
         return Err(unreadable(key, reason));
     }
@@ -306,12 +330,20 @@ mod tests {
             texts in any::<(String, String, String, String)>(),
             hosts in any::<Vec<String>>(),
             hash in any::<[u8; 32]>(),
+            has_schedule in any::<bool>(),
         ) -> Account {
             let (display_name, secret_key, label, default_target) = texts;
+            let schedule = has_schedule.then(|| LocalSchedule {
+                time_zone: "Europe/Berlin".to_owned(),
+                pre_queue_at: None,
+                starts_at: Some(label.clone()),
+                ends_at: None,
+            });
             let room = RoomRecord {
                 room: "spring24".parse().unwrap(),
                 display_name: display_name.clone(),
                 default_target,
+                schedule,
             };
             Account {
                 customer: owner(),

@@ -1,7 +1,7 @@
 //! How much is kept of what. Each limit keeps one document, and what a console lists of it, at a size that can be
 //! read at once; none is near what an installation needs.
 
-use super::{Account, AuditEntry, ConfigVersion, Draft, Operator, RecordError};
+use super::{Account, AuditEntry, ConfigVersion, Draft, LocalSchedule, Operator, RecordError};
 use crate::backend::DOCUMENT_BYTES_MAX;
 
 /// Most accounts of an installation. All of them are held in memory by each process.
@@ -54,6 +54,13 @@ pub(super) fn check_account(account: &Account) -> Result<(), RecordError> {
     for room in &account.rooms {
         check("bytes in a display name", room.display_name.len(), NAME_BYTES_MAX)?;
         check("bytes in a default target", room.default_target.len(), TARGET_BYTES_MAX)?;
+        if let Some(schedule) = &room.schedule {
+            let LocalSchedule { time_zone, pre_queue_at, starts_at, ends_at } = schedule;
+            let texts = [pre_queue_at, starts_at, ends_at].into_iter().flatten().chain([time_zone]);
+            for text in texts {
+                check("bytes in a text of a schedule", text.len(), NAME_BYTES_MAX)?;
+            }
+        }
     }
     Ok(())
 }

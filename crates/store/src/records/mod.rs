@@ -18,6 +18,7 @@ use std::sync::Arc;
 use anteroom_protocol::id::{CustomerId, RoomId};
 use anteroom_protocol::secret::Secret;
 use anteroom_protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -77,6 +78,26 @@ pub struct RoomRecord {
     pub display_name: String,
     /// Where visitors go who came without a target of their own.
     pub default_target: String,
+    /// The schedule as its operator wrote it; what it comes to is in the room's own state.
+    pub schedule: Option<LocalSchedule>,
+}
+
+/// When a room opens, starts and ends, in the words of a place: local dates and times, and the zone they are of. What
+/// they say is the platform's affair; a record keeps them as they were written, because a zone's rules may change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LocalSchedule {
+    /// The zone's name, such as `Europe/Berlin`.
+    pub time_zone: String,
+    /// From when on visitors may gather, such as `2026-11-24T09:30`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_queue_at: Option<String>,
+    /// When the line begins to move.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<String>,
+    /// From when on nobody joins or is let in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<String>,
 }
 
 /// The protection scope as it is being edited: integrations as they stand on the wire.

@@ -363,7 +363,7 @@ async fn record_of_a_newer_release_or_garbage_is_refused_with_its_key_and_never_
             let text = error.to_string();
             assert!(text.contains(&format!("{segment}/{name}")) && !text.contains("hunter2"), "{text}");
             if bytes == newer {
-                assert!(text.contains("form 2") && text.contains("form 1"), "{text}");
+                assert!(text.contains("form 9") && text.contains("reads form "), "{text}");
             }
             assert_eq!(raw(&memory, segment, name).await.as_deref(), Some(bytes));
         }

@@ -41,6 +41,7 @@ pub(crate) fn room(name: &str) -> RoomRecord {
         room: name.parse().unwrap(),
         display_name: "Spring sale".to_owned(),
         default_target: "https://shop.example/".to_owned(),
+        schedule: None,
     }
 }
 
