@@ -13,6 +13,7 @@ mod http;
 mod moment;
 mod nearest;
 mod random;
+mod schedule;
 mod scope;
 mod shown;
 

@@ -337,7 +337,7 @@ async fn record_of_a_newer_release_or_garbage_is_refused_with_its_key_and_never_
     ];
     for (segment, name) in documents {
         let original = raw(&memory, segment, name).await.unwrap();
-        let newer = original.replacen("\"form\":1", "\"form\":2", 1);
+        let newer = original.replacen("\"form\":1", "\"form\":9", 1);
         assert_ne!(newer, original);
         let grown = original.replacen("{\"form\":1", "{\"form\":1,\"hunter2\":3", 1);
         let cut = original[..original.len() / 2].to_owned();
