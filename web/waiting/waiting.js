@@ -10,6 +10,8 @@
   const trouble = document.getElementById('trouble');
   const say = document.getElementById('say');
   const go = document.getElementById('go');
+  const count = document.getElementById('count');
+  const countdown = document.getElementById('countdown');
 
   const ANSWER_WITHIN_MS = 10_000;
   const BACKOFF_MS_MAX = 30_000;
@@ -21,6 +23,7 @@
   let failures = 0;
   let isAsking = false;
   let isOver = false;
+  let countdownEndsAt = 0;
   let saidAt = Date.now();
   let saidState = line.dataset.state;
 
@@ -62,16 +65,19 @@
   }
 
   function show(answer) {
-    const count = answer.peopleAhead;
-    const shown = count?.toLocaleString('en');
+    // Another page belongs to this now: the room has opened, or started, or its times were changed.
+    if (answer.page && answer.page !== line.dataset.page && answer.state !== 'admitted') return leave();
+    const people = answer.peopleAhead;
+    const shown = people?.toLocaleString('en');
     trouble.hidden = true;
     line.dataset.state = answer.state;
-    ahead.dataset.count = count === null ? 'unknown' : count === 0 ? 'none' : count === 1 ? 'one' : 'many';
+    ahead.dataset.count = people === null ? 'unknown' : people === 0 ? 'none' : people === 1 ? 'one' : 'many';
     number.textContent = shown ?? '';
     message.textContent = answer.message;
     progress.value = Math.floor(answer.progress * 100);
     updated.textContent = new Date().toLocaleTimeString();
-    const isCounting = answer.state === 'waiting' && count;
+    countDown(answer.countdownMs);
+    const isCounting = answer.state === 'waiting' && people;
     document.title = `${isCounting ? line.dataset.title.replace('{}', shown) : headline()} · ${line.dataset.room}`;
     announce(answer.state, `${headline()}. ${isCounting ? `${ahead.innerText}. ` : ''}${answer.message}`);
     isOver = answer.state === 'spent' || answer.state === 'unknown';
@@ -80,6 +86,27 @@
       go.href = answer.redirectUrl;
       location.replace(answer.redirectUrl);
     }
+  }
+
+  function leave() {
+    isOver = true;
+    location.replace(line.dataset.again);
+  }
+
+  // By the room's clock: the visitor's own may be wrong by minutes.
+  function countDown(milliseconds) {
+    count.hidden = milliseconds == null;
+    countdownEndsAt = Date.now() + milliseconds;
+    tick();
+  }
+
+  function tick() {
+    if (count.hidden) return;
+    const seconds = Math.max(0, Math.ceil((countdownEndsAt - Date.now()) / 1000));
+    const days = Math.floor(seconds / 86_400);
+    const two = (value) => String(value).padStart(2, '0');
+    const time = `${two(Math.floor(seconds / 3600) % 24)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+    countdown.textContent = days ? `${days} d ${time}` : time;
   }
 
   function announce(state, text) {
@@ -102,6 +129,12 @@
     ask();
   });
 
+  const moment = { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', hour: '2-digit', minute: '2-digit', timeZoneName: 'short' };
+  for (const time of document.querySelectorAll('time[datetime]')) time.textContent = new Date(time.dateTime).toLocaleString('en-GB', moment);
+  if (line.dataset.countdownMs) {
+    countDown(Number(line.dataset.countdownMs));
+    setInterval(tick, 1000);
+  }
   updated.textContent = new Date().toLocaleTimeString();
   if (line.dataset.state === 'unknown') isOver = true;
   else schedule(Number(line.dataset.askAgainMs));

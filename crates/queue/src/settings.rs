@@ -120,6 +120,13 @@ pub enum EnqueueTokenUse {
     RequiredWithKey,
 }
 
+impl EnqueueTokenUse {
+    /// Whether nobody joins without one.
+    pub const fn is_required(self) -> bool {
+        matches!(self, Self::Required | Self::RequiredWithKey)
+    }
+}
+
 /// When a room opens, starts and ends. Moments; what time zone an operator thinks in is not known here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,6 +7,7 @@
 mod answer;
 mod ask;
 mod cookies;
+mod pace;
 mod pages;
 mod reply;
 mod routes;

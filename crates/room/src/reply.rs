@@ -2,8 +2,8 @@
 
 use axum::body::Body;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, EXPIRES, LOCATION, PRAGMA, REFERRER_POLICY,
-    RETRY_AFTER, SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, EXPIRES, LOCATION,
+    PRAGMA, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
@@ -30,6 +30,18 @@ pub(crate) fn page_of(shared: &Shared, status: StatusCode, message: &MessagePage
 /// A JSON document.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     uncached(status, HeaderValue::from_static("application/json"), to_json(value))
+}
+
+/// A JSON document for everybody, which may be kept for a while on its way and read by any page.
+pub(crate) fn public_json(value: &impl Serialize, kept_seconds: u32) -> Response<Body> {
+    let mut response = Response::new(Body::from(to_json(value)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Ok(cached) = HeaderValue::from_str(&format!("public, max-age={kept_seconds}")) {
+        headers.insert(CACHE_CONTROL, cached);
+    }
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
 }
 
 /// A problem as RFC 9457 writes it: for programs, in words a person can use.

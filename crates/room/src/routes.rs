@@ -9,6 +9,7 @@
 //! | `/api/v1/rooms/{e}/ticket?c=` | the ticket as JSON | 200, 404, 500, 503 |
 //! | `POST /api/verify/{c}/{e}/{q}?limit=` | a connector counts a use of a queue id | 200, 400, 401, 404, 408, 413, 503 |
 //! | `POST /api/directpass/{c}/{e}` | a connector asks whether a visitor may pass at once | 200, 400, 401, 404, 408, 413, 500, 503 |
+//! | `/draw/{c}/{e}.json` | what is published of a room's draw, for everybody | 200, 404, 500, 503 |
 //! | `/assets/{file}` | style, script, picture | 200, 404 |
 //! | `/favicon.ico`, `/robots.txt` | for browsers and crawlers | 200 |
 //! | `/health`, `/healthz` | whether the process answers | 200 |
@@ -26,7 +27,7 @@ use http::{Response, StatusCode};
 use crate::ask::direct_pass::direct_pass;
 use crate::ask::only_post;
 use crate::ask::verify::verify;
-use crate::visitor::{cancel, enter, error, look, notices, status};
+use crate::visitor::{cancel, enter, error, look, notices, receipt, status};
 use crate::{Shared, reply};
 
 /// The longest address that is read: a target of 2000 bytes, each encoded as three, and room for the rest.
@@ -49,6 +50,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             "/api/directpass/{customer}/{room}",
             post(direct_pass).fallback(only_post),
         ))
+        .merge(with_or_without_slash("/draw/{customer}/{file}", get(receipt::published)))
         .merge(with_or_without_slash("/assets/{file}", get(asset)))
         .merge(with_or_without_slash("/favicon.ico", get(favicon)))
         .merge(with_or_without_slash("/robots.txt", get(async || reply::text(ROBOTS))))

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use anteroom_protocol::time::Timestamp;
+
 /// A wait in words, rounded up to what can honestly be said: "less than a minute", "about 3 minutes", "about 1 hour
 /// 20 minutes", "more than a day".
 pub(crate) fn wait(span: Duration) -> String {
@@ -40,6 +42,22 @@ pub(crate) fn number(value: u64) -> String {
 pub(crate) fn time_of_day(unix_seconds: u64) -> String {
     let of_day = unix_seconds % 86_400;
     format!("{:02}:{:02}:{:02} UTC", of_day / 3600, of_day / 60 % 60, of_day % 60)
+}
+
+/// A moment for programs: 2026-11-28T17:00:00Z.
+pub(crate) fn rfc3339(moment: Timestamp) -> String {
+    to_the_second(moment).to_string()
+}
+
+/// A moment for people: Saturday 28 November 2026, 17:00 UTC. A script writes it as the visitor's own clock shows it.
+pub(crate) fn date_and_time(moment: Timestamp) -> String {
+    to_the_second(moment).strftime("%A %-d %B %Y, %H:%M UTC").to_string()
+}
+
+/// What lies beyond the calendar is its last second.
+fn to_the_second(moment: Timestamp) -> jiff::Timestamp {
+    let seconds = i64::try_from(moment.as_seconds()).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX)
 }
 
 /// The machine's time in Unix seconds: when a page was drawn. Nothing is decided by it.
@@ -94,6 +112,14 @@ mod tests {
         ] {
             assert_eq!(host(url), expected);
         }
+    }
+
+    #[test]
+    fn moments_are_written_for_programs_and_for_people() {
+        let moment = Timestamp::from_millis(1_795_885_200_999);
+        assert_eq!(rfc3339(moment), "2026-11-28T17:00:00Z");
+        assert_eq!(date_and_time(moment), "Saturday 28 November 2026, 17:00 UTC");
+        assert!(date_and_time(Timestamp::from_millis(u64::MAX)).contains("9999"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anteroom_protocol::id::{CustomerId, RoomId};
 use anteroom_protocol::mac::{Key, sha256};
 use anteroom_protocol::redirect::AllowedHosts;
+use anteroom_protocol::secret::Secret;
 use arc_swap::ArcSwap;
 use constant_time_eq::constant_time_eq_32;
 use tokio::sync::watch;
@@ -35,6 +36,8 @@ pub struct AccountEntry {
     pub allowed_hosts: AllowedHosts,
     /// Signs queue tokens and (derived) tickets.
     pub key: Key,
+    /// The same as text: enqueue tokens are hashed with it, not signed.
+    pub secret_key: Secret,
     /// Keys of its scripts and connectors.
     api_keys: Vec<ApiKey>,
     /// Its rooms.
@@ -270,6 +273,7 @@ fn ready(account: Account) -> Result<AccountEntry, String> {
     })?;
     Ok(AccountEntry {
         key: Key::from_secret(&account.secret_key),
+        secret_key: account.secret_key,
         customer: account.customer,
         display_name: account.display_name,
         allowed_hosts,

@@ -43,7 +43,7 @@ pub struct Document {
     /// The value that nobody knew beforehand, where one was announced.
     #[serde(default)]
     pub beacon: Option<String>,
-    /// The lanes that somebody entered.
+    /// The lanes that somebody entered, so far or before the start.
     pub lanes: Vec<DrawnLane>,
 }
 
@@ -63,8 +63,9 @@ pub struct DrawnLane {
     pub lane: u8,
     /// How many entered before the start.
     pub entrants: u64,
-    /// The place in the line that the first place of the draw became; the others follow it.
-    pub first_tag: u64,
+    /// The place in the line that the first place of the draw became; the others follow it. Absent before the start.
+    #[serde(default)]
+    pub first_tag: Option<u64>,
 }
 
 /// A [`commitment`], written as 64 hex digits.
@@ -170,7 +171,7 @@ mod tests {
             commitment: Commitment(commitment(&key, b"shop\nsale2026\n4")),
             key: Some(key),
             beacon: None,
-            lanes: vec![DrawnLane { lane: 0, entrants: 10, first_tag: 1 }],
+            lanes: vec![DrawnLane { lane: 0, entrants: 10, first_tag: Some(1) }],
         }
     }
 

@@ -13,7 +13,6 @@ use anteroom_protocol::id::{CustomerId, QueueId, RoomId};
 use anteroom_protocol::queue_token::RedirectType;
 use anteroom_protocol::room_call::PROXY_KEY_HEADER;
 use anteroom_protocol::time::Timestamp;
-use anteroom_queue::settings::EnqueueTokenUse;
 use anteroom_queue::snapshot::{Phase, Snapshot, Standing};
 use anteroom_queue::{AdmittedBy, Command, Lane, Outcome};
 use anteroom_store::rooms::RoomHandle;
@@ -90,19 +89,16 @@ async fn pass(shared: &Shared, entrance: &Entrance) -> Result<Option<String>, Tr
         AdmittedBy::Turn => RedirectType::Idle,
         AdmittedBy::Passthrough => RedirectType::Disabled,
     };
-    let admission = Admission { token_expires_at: at.saturating_add(snapshot.settings().token_validity()) };
+    let token_expires_at = at.saturating_add(snapshot.settings().token_validity());
+    let admission = Admission { token_expires_at, why };
     Ok(Some(entrance.queue_token(place.queue_id, admission, redirect_type)))
 }
 
 /// Whether a visitor who came now would go straight through. Nobody does where an enqueue token is asked for: the
 /// connector sends none along, and passing without queueing must not be a way around it.
 fn is_idle(snapshot: &Snapshot, now: Timestamp) -> bool {
-    let is_invitation_needed = match snapshot.settings().enqueue_token {
-        EnqueueTokenUse::NotUsed | EnqueueTokenUse::Optional => false,
-        EnqueueTokenUse::Required | EnqueueTokenUse::RequiredWithKey => true,
-    };
     let figures = snapshot.figures(now);
-    !is_invitation_needed
+    !snapshot.settings().enqueue_token.is_required()
         && figures.phase == Phase::Running
         && figures.expected_wait_of_new_visitor == Some(Duration::ZERO)
 }

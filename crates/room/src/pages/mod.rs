@@ -38,6 +38,47 @@ pub(crate) struct WaitingPage<'a> {
     pub(crate) join_url: &'a str,
     /// The room's time in Unix seconds.
     pub(crate) now_seconds: u64,
+    /// The draw, where the visitor takes part in one or may.
+    pub(crate) draw: Option<&'a DrawShown>,
+}
+
+/// What a page shows of a draw.
+pub(crate) struct DrawShown {
+    /// In hex.
+    pub(crate) commitment: String,
+    /// In hex; absent before the start.
+    pub(crate) key: Option<String>,
+    pub(crate) beacon: Option<String>,
+    /// Where all that is published stands.
+    pub(crate) path: String,
+    /// What the visitor has in it.
+    pub(crate) drawn: Option<Drawn>,
+}
+
+/// A visitor's part in a draw. Entry and place are counted from 1.
+pub(crate) struct Drawn {
+    pub(crate) entry: u64,
+    pub(crate) entrants: u64,
+    /// Left out where there is one lane alone.
+    pub(crate) lane: Option<u8>,
+    /// Absent before the start.
+    pub(crate) place: Option<u64>,
+}
+
+impl DrawShown {
+    fn as_value(&self) -> Value {
+        let drawn = self.drawn.as_ref().map(|drawn| {
+            context! {
+                entry => words::number(drawn.entry), entrants => words::number(drawn.entrants),
+                lane => drawn.lane, place => drawn.place.map(words::number),
+                entry_plain => drawn.entry, place_plain => drawn.place,
+            }
+        });
+        context! {
+            commitment => self.commitment.as_str(), key => self.key.as_deref(),
+            beacon => self.beacon.as_deref(), path => self.path.as_str(), drawn,
+        }
+    }
 }
 
 /// A page that says one thing.
@@ -105,6 +146,11 @@ impl Pages {
                 poll_url => page.poll_url,
                 refresh_url => page.refresh_url,
                 join_url => page.join_url,
+                page => answer.page.as_deref(),
+                countdown_ms => answer.countdown_ms,
+                opens => answer.opens_at.map(|moment| context! { at => words::rfc3339(moment), text => words::date_and_time(moment) }),
+                starts => answer.starts_at.map(|moment| context! { at => words::rfc3339(moment), text => words::date_and_time(moment) }),
+                draw => page.draw.map(DrawShown::as_value),
             },
         )
     }
@@ -137,7 +183,7 @@ impl Pages {
 /// When a browser without script asks again; nothing where asking again tells nothing new.
 fn refresh_seconds(answer: &Answer) -> Option<u64> {
     match answer.state {
-        State::Waiting | State::Paused => {
+        State::Prequeue | State::Waiting | State::Paused | State::Before | State::Closed | State::Ended => {
             Some(answer.ask_again_after_ms.div_ceil(1000).max(REFRESH_SECONDS_MIN))
         }
         State::Admitted | State::Spent | State::Unknown => None,
@@ -147,6 +193,7 @@ fn refresh_seconds(answer: &Answer) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use anteroom_protocol::id::QueueId;
+    use anteroom_protocol::time::Timestamp;
 
     use super::*;
 
@@ -160,6 +207,12 @@ mod tests {
             ask_again_after_ms: 8_100,
             redirect_url: Some("https://shop.example/?queueittoken=secret".to_owned()),
             message: "A <b>message</b> & more".to_owned(),
+            phase: Some("running"),
+            countdown_ms: None,
+            opens_at: None,
+            starts_at: Some(Timestamp::from_seconds(1_700_000_000)),
+            entry: None,
+            page: Some("running".to_owned()),
         }
     }
 
@@ -172,6 +225,7 @@ mod tests {
             refresh_url: "/?c=acme&e=spring24&anteroom=waiting",
             join_url: "/?c=acme&e=spring24&anteroom=again",
             now_seconds: 1_700_000_000,
+            draw: None,
         })
     }
 
@@ -194,7 +248,8 @@ mod tests {
         for state in State::ALL {
             let is_refreshed =
                 draw(&answer(state, Some(3))).contains("http-equiv=\"refresh\" content=\"9;url=");
-            assert_eq!(is_refreshed, matches!(state, State::Waiting | State::Paused), "{state:?}");
+            let is_over = matches!(state, State::Admitted | State::Spent | State::Unknown);
+            assert_eq!(is_refreshed, !is_over, "{state:?}");
         }
     }
 

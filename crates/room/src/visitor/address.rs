@@ -38,6 +38,7 @@ pub(crate) struct EnqueueAddress<'a> {
     room: &'a str,
     culture: Option<&'a str>,
     layout: Option<&'a str>,
+    enqueue_token: Option<&'a str>,
     target: Option<&'a str>,
 }
 
@@ -49,6 +50,7 @@ impl<'a> EnqueueAddress<'a> {
             room: request.event.as_deref().unwrap_or_default(),
             culture: request.culture.as_deref(),
             layout: request.layout.as_deref(),
+            enqueue_token: request.enqueue_token.as_deref(),
             target: request.target.as_deref(),
         }
     }
@@ -60,6 +62,7 @@ impl<'a> EnqueueAddress<'a> {
             room: request.event.as_deref().unwrap_or_default(),
             culture: request.culture.as_deref(),
             layout: request.layout.as_deref(),
+            enqueue_token: None,
             target: request.target.as_deref(),
         }
     }
@@ -67,7 +70,12 @@ impl<'a> EnqueueAddress<'a> {
     /// The address as a connector would write it.
     pub(crate) fn plain(&self) -> String {
         let mut url = format!("/?c={}&e={}", enc(self.customer), enc(self.room));
-        for (name, value) in [("cid", self.culture), ("l", self.layout), ("t", self.target)] {
+        for (name, value) in [
+            ("cid", self.culture),
+            ("l", self.layout),
+            ("enqueuetoken", self.enqueue_token),
+            ("t", self.target),
+        ] {
             if let Some(value) = value.filter(|value| !value.is_empty()) {
                 url.push('&');
                 url.push_str(name);

@@ -7,6 +7,7 @@ use anteroom_protocol::id::QueueId;
 use anteroom_protocol::queue_token::{NewQueueToken, RedirectType};
 use anteroom_protocol::redirect::{Target, with_token};
 use anteroom_protocol::ticket::Ticket;
+use anteroom_queue::AdmittedBy;
 use anteroom_store::directory::AccountEntry;
 use anteroom_store::records::RoomRecord;
 use anteroom_store::rooms::{RoomHandle, Rooms};
@@ -55,7 +56,11 @@ impl Entrance {
 
     /// The way in: the target with the queue token of this admission.
     pub(crate) fn admission_url(&self, ticket: &Ticket, target: &Target, admission: Admission) -> String {
-        with_token(target.as_str(), &self.queue_token(ticket.queue_id, admission, RedirectType::Queue))
+        let redirect_type = match admission.why {
+            AdmittedBy::Turn => RedirectType::Queue,
+            AdmittedBy::Passthrough => RedirectType::Disabled,
+        };
+        with_token(target.as_str(), &self.queue_token(ticket.queue_id, admission, redirect_type))
     }
 
     /// The queue token of an admission.

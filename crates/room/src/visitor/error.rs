@@ -178,13 +178,15 @@ async fn admit_afresh(
     let target = entrance.target(wanted)?;
     let room = entrance.open(&shared.rooms).await?;
     note_clock_skew(entrance, request, room.now());
-    Ok(match stand(&room, &own.ticket).await? {
+    Ok(match stand(&room, &own.ticket).await?.stand {
         Stand::Admitted(admission) => {
             let fresh_seconds = i64::try_from(admission.token_expires_at.as_seconds()).unwrap_or(i64::MAX);
             (fresh_seconds > own.expires_at_seconds)
                 .then(|| entrance.admission_url(&own.ticket, &target, admission))
         }
         Stand::Waiting { .. }
+        | Stand::Full { .. }
+        | Stand::Outside(_)
         | Stand::Held { .. }
         | Stand::Paused { .. }
         | Stand::NotStarted { .. }

@@ -13,7 +13,10 @@ pub(crate) mod cancel;
 pub(crate) mod enter;
 pub(crate) mod entrance;
 pub(crate) mod error;
+pub(crate) mod invitation;
 pub(crate) mod notices;
+pub(crate) mod outside;
+pub(crate) mod receipt;
 pub(crate) mod stand;
 pub(crate) mod status;
 pub(crate) mod trouble;
@@ -32,20 +35,23 @@ use crate::answer::Answer;
 use crate::{Shared, reply};
 
 use self::entrance::Entrance;
-use self::stand::stand;
+use self::stand::{Stood, stand};
 use self::trouble::Trouble;
 use self::visit::Visit;
 
-/// What the holder of a ticket is told, on the page and as JSON alike. Lets them in when it is their turn.
+/// What the holder of a ticket is told, on the page and as JSON alike, and the ticket that they hold from now on, if it
+/// is another one. Lets them in when it is their turn.
 pub(crate) async fn answer(
     shared: &Shared,
     entrance: &Entrance,
     ticket: &Ticket,
     target: &Target,
-) -> Result<Answer, Trouble> {
+) -> Result<(Answer, Option<Ticket>), Trouble> {
     let room = entrance.open(&shared.rooms).await?;
-    let stand = stand(&room, ticket).await?;
-    Ok(Answer::new(ticket, stand, |admission| entrance.admission_url(ticket, target, admission)))
+    let Stood { stand, phase, new_ticket } = stand(&room, ticket).await?;
+    let held = new_ticket.as_ref().unwrap_or(ticket);
+    let way_in = |admission| entrance.admission_url(held, target, admission);
+    Ok((Answer::new(held, stand, phase, room.now(), way_in), new_ticket))
 }
 
 /// HEAD of an address where GET would take a place, let somebody in or give up a place: whether it leads anywhere.

@@ -1,10 +1,12 @@
 //! Pages that say one thing: what is wrong, and what a visitor can do about it.
 
+use anteroom_protocol::enqueue_token::EnqueueTokenError;
 use anteroom_store::records::RoomRecord;
 use axum::body::Body;
 use http::{Response, StatusCode};
 
 use super::entrance::Entrance;
+use super::invitation::Uninvited;
 use super::trouble::Trouble;
 use crate::pages::{Link, MessagePage};
 use crate::{Shared, reply};
@@ -79,6 +81,87 @@ pub(crate) fn cookies_needed(shared: &Shared, record: &RoomRecord, enqueue_url: 
         refresh_seconds: None,
     };
     reply::page_of(shared, StatusCode::FORBIDDEN, &page)
+}
+
+/// The room takes invited visitors only, and this one's invitation is none, or not good. The site, to which the link leads,
+/// gives a new one to whom it wants.
+pub(crate) fn uninvited(
+    shared: &Shared,
+    record: &RoomRecord,
+    uninvited: Uninvited,
+    site_url: &str,
+) -> Response<Body> {
+    use EnqueueTokenError::{Address, Customer, Event, Expired, NotYetIssued};
+    let (status, title, text, code) = match uninvited {
+        Uninvited::Missing => (
+            StatusCode::FORBIDDEN,
+            "You need an invitation",
+            "This line cannot be joined from here alone. Please open the link in your invitation, or start from the \
+             site.",
+            "invitation-missing",
+        ),
+        Uninvited::Nameless => (
+            StatusCode::FORBIDDEN,
+            "You need an invitation of your own",
+            "This line is for people who were invited by name. Please open the link in your own invitation.",
+            "invitation-nameless",
+        ),
+        Uninvited::Refused(Expired) => (
+            StatusCode::GONE,
+            "Your invitation has run out",
+            "An invitation is good for a certain time only. The site can give you a new one: please start from there.",
+            "invitation-expired",
+        ),
+        Uninvited::Refused(Event | Customer) => (
+            StatusCode::FORBIDDEN,
+            "Your invitation is for another line",
+            "It does not lead to this waiting room. Please start from the site that you want to visit.",
+            "invitation-other-line",
+        ),
+        Uninvited::Refused(Address) => (
+            StatusCode::FORBIDDEN,
+            "Your invitation is for somebody else",
+            "It was given to a visitor on another network. Please start from the site to get one of your own.",
+            "invitation-other-visitor",
+        ),
+        Uninvited::Refused(NotYetIssued) => (
+            StatusCode::FORBIDDEN,
+            "Your invitation is not good yet",
+            "It was made with a clock that is ahead of ours. Please try again in a few minutes.",
+            "invitation-early",
+        ),
+        Uninvited::Refused(_) => (
+            StatusCode::BAD_REQUEST,
+            "Your invitation could not be checked",
+            "A link that was copied in part or changed does this. Please open the link in your invitation once more, or \
+             start from the site.",
+            "invitation-unreadable",
+        ),
+    };
+    let page = MessagePage {
+        room_name: Some(&record.display_name),
+        title,
+        texts: vec![text.to_owned()],
+        link: Some(Link { url: site_url, label: "Go to the site" }),
+        code: Some(code),
+        refresh_seconds: None,
+    };
+    reply::page_of(shared, status, &page)
+}
+
+/// The one place that an invitation is good for was used.
+pub(crate) fn invitation_used(shared: &Shared, record: &RoomRecord) -> Response<Body> {
+    let page = MessagePage {
+        room_name: Some(&record.display_name),
+        title: "This invitation has been used",
+        texts: vec![
+            "Each invitation is good for one place, and the place of this one was used or given up, perhaps on another \
+             device of yours or by somebody you passed it on to.".to_owned(),
+        ],
+        code: Some("invitation-used"),
+        ..MessagePage::default()
+    };
+    reply::page_of(shared, StatusCode::GONE, &page)
 }
 
 /// Places were given up, and there is nowhere to go from here.

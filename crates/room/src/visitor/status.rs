@@ -10,9 +10,10 @@ use http::{Response, StatusCode};
 
 use super::answer;
 use super::entrance::Entrance;
+use super::outside::Outside;
 use super::visit::Visit;
 use crate::answer::Answer;
-use crate::{Shared, reply};
+use crate::{Shared, cookies, reply};
 
 const NO_TICKET: &str =
     "Your browser sent no ticket for this room. Please allow cookies for this site, then join the line.";
@@ -25,19 +26,36 @@ pub(crate) async fn ticket(
 ) -> Response<Body> {
     let Some(entrance) = find(&shared, room, &visit) else { return unknown_room() };
     let Some(ticket) = entrance.ticket(&visit) else {
-        return reply::json(StatusCode::OK, &Answer::unknown(NO_TICKET));
+        return reply::json(StatusCode::OK, &without_ticket(&shared, &entrance).await);
     };
     let answer = match entrance.target(ticket.target.as_deref()) {
         Ok(target) => answer(&shared, &entrance, &ticket, &target).await,
         Err(trouble) => Err(trouble),
     };
     match answer {
-        Ok(answer) => reply::json(StatusCode::OK, &answer),
+        Ok((answer, new_ticket)) => {
+            let response = reply::json(StatusCode::OK, &answer);
+            new_ticket.iter().fold(response, |response, ticket| {
+                let cookie = cookies::set_ticket(ticket, &entrance.account.key, visit.is_secure);
+                reply::with_cookie(response, &cookie)
+            })
+        }
         Err(trouble) => {
             trouble.log(&entrance);
             let response = reply::json(trouble.status(), &Answer::in_trouble(&ticket));
             reply::with_retry_after(response, trouble.retry_after_seconds())
         }
+    }
+}
+
+/// What the page of somebody is told who waits for the room to open, or whose browser lost the ticket.
+async fn without_ticket(shared: &Shared, entrance: &Entrance) -> Answer {
+    // Whatever is wrong with the room, they have no place in it.
+    let Ok(room) = entrance.open(&shared.rooms).await else { return Answer::unknown(NO_TICKET) };
+    let (snapshot, now) = (room.snapshot(), room.now());
+    match Outside::of(&snapshot, now) {
+        Some(outside) => Answer::outside(outside, now),
+        None => Answer::without_ticket(NO_TICKET, snapshot.phase(now)),
     }
 }
 
