@@ -90,6 +90,16 @@ impl Gate {
         }
     }
 
+    /// Somebody passes whom the gate does not limit: what they leave of it counts for those after them.
+    pub(crate) fn pass(&mut self) {
+        self.level = self.level.saturating_sub(SLIVERS_PER_PLACE);
+    }
+
+    /// Those who were told to come back will not: the line began anew.
+    pub(crate) fn forget_held(&mut self) {
+        self.booked_until = Timestamp::EPOCH;
+    }
+
     /// When somebody who found the gate empty shall come back; speaks for the next place that is not spoken for.
     pub(crate) fn hold(&mut self, now: Timestamp, outflow_per_minute: u32) -> Duration {
         let span =

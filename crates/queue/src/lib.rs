@@ -10,21 +10,29 @@
 //! * [`draw`]: from an entry index to a random place, and how anybody checks it.
 //! * [`node`]: one process's share in a room: gathers, asks to load and to save, tries again.
 //!
-//! Inside, [`engine`] rests on `line` (virtual time and tags), `gate` (the limit on redirects), `presence` (who has been
-//! called and did not come) and `state` (what is kept, and its written form).
+//! Inside, [`engine`] rests on `lanes` (virtual time, tags, and who shares the capacity how), `gate` (the limit on
+//! redirects), `presence` (who has been called and did not come), `schedule` (before, pre-queue, start, end), `ramp` (a
+//! slow start), `active` (who is inside) and `state` (what is kept, and what time does to it).
 
+mod active;
 pub mod broken;
 pub mod command;
 pub mod draw;
 pub mod engine;
 mod gate;
-mod line;
+mod lanes;
 pub mod node;
+mod operate;
+mod per_lane;
 mod presence;
+mod ramp;
+mod record;
+mod schedule;
 pub mod settings;
 pub mod snapshot;
 mod state;
 mod tally;
+mod written;
 
 pub use anteroom_protocol::place::{LANES_MAX, Lane, Place, PlaceNumber};
 pub use command::{AdmittedBy, Command, KeyDigest, Outcome, RecordId, Refusal, SpentReason};

@@ -336,7 +336,7 @@ impl Node {
 
     fn step_due_at(&self) -> Option<Timestamp> {
         let state = self.known.as_ref()?.state.as_ref()?;
-        (!state.is_settled()).then(|| state.now.saturating_add(STEP_EVERY))
+        if state.is_settled() { state.next_moment() } else { Some(state.now.saturating_add(STEP_EVERY)) }
     }
 
     fn begin_batch(&mut self, now: Timestamp) -> Option<StoreRequest> {

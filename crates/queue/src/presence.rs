@@ -1,6 +1,6 @@
 //! Who has been called, who came, and who did not (I5).
 //!
-//! Tags are called in their order, so those called within one second are a range: a bucket. Whoever is present
+//! In each lane tags are called in their order, so those called within one second are a range: a bucket. Whoever is present
 //! asks to be let in within a few seconds; what a bucket is then still missing counts as not having come, and so
 //! many others are called instead. For buckets that are not counted yet the share of late is expected to repeat
 //! itself. Counting is by bucket, never by visitor (I7).
@@ -15,10 +15,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use anteroom_protocol::place::Lane;
 use anteroom_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::broken::{self, Broken};
+use crate::per_lane::PerLane;
 use crate::settings::SLIVERS_PER_PLACE;
 
 /// How long a called visitor who is present takes at the most to ask: near the front a page asks every two seconds,
@@ -45,18 +47,18 @@ pub(crate) struct Presence {
     run_ms: u64,
     /// The part of it in which nobody was held, in milliseconds.
     open_ms: u64,
-    /// The newest tag that was called, as far as it was noted.
-    called: u64,
-    /// The newest tag of those that were counted.
-    counted: u64,
+    /// The newest tags that were called, as far as it was noted.
+    called: PerLane,
+    /// The newest tags of those that were counted.
+    counted: PerLane,
     buckets: VecDeque<Bucket>,
     /// In slivers: above zero, others are to be called for those who did not come; below, some came late and calling
     /// waits.
     balance: i64,
     /// Of a thousand who were called, how many did not come, as of the last minute or so.
     no_shows_per_mille: u16,
-    /// The newest tag that is late.
-    late: u64,
+    /// The newest tags that are late.
+    late: PerLane,
     marks: VecDeque<Mark>,
 }
 
@@ -64,7 +66,7 @@ pub(crate) struct Presence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Bucket {
     opened_run_ms: u64,
-    through: u64,
+    through: PerLane,
     admitted: u32,
 }
 
@@ -73,13 +75,13 @@ struct Bucket {
 struct Mark {
     opened_open_ms: u64,
     opened_at: Timestamp,
-    through: u64,
+    through: PerLane,
     /// How long after its opening the mark is late, in milliseconds of open time. As set when it was opened.
     late_after_ms: u64,
 }
 
 impl Mark {
-    fn new(open_ms: u64, now: Timestamp, through: u64, late_window: Duration) -> Self {
+    fn new(open_ms: u64, now: Timestamp, through: PerLane, late_window: Duration) -> Self {
         let late_after_ms = millis(late_window.saturating_add(step(late_window)));
         Self { opened_open_ms: open_ms, opened_at: now, through, late_after_ms }
     }
@@ -102,12 +104,12 @@ impl Presence {
         Self {
             run_ms: 0,
             open_ms: 0,
-            called: 0,
-            counted: 0,
+            called: PerLane::ZERO,
+            counted: PerLane::ZERO,
             buckets: VecDeque::new(),
             balance: 0,
             no_shows_per_mille: 0,
-            late: 0,
+            late: PerLane::ZERO,
             marks: VecDeque::new(),
         }
     }
@@ -125,11 +127,12 @@ impl Presence {
     }
 
     /// All tags up to this one are called now. `late_window` holds for those that are new.
-    pub(crate) fn note_called(&mut self, through: u64, now: Timestamp, late_window: Duration) {
+    pub(crate) fn note_called(&mut self, through: PerLane, now: Timestamp, late_window: Duration) {
         self.retire_marks(now);
-        if through <= self.called {
+        if self.called.reaches(&through) {
             return;
         }
+        let through = self.called.max(through);
         self.called = through;
         let run_ms = self.run_ms;
         let is_full = self.buckets.len() >= BUCKETS_MAX;
@@ -164,11 +167,21 @@ impl Presence {
     }
 
     /// The holder of this tag was let in for the first time.
-    pub(crate) fn note_admitted(&mut self, tag: u64) {
-        match self.buckets.iter_mut().find(|bucket| tag <= bucket.through) {
-            Some(bucket) if tag > self.counted => bucket.admitted = bucket.admitted.saturating_add(1),
-            _ => self.owe_one(),
+    pub(crate) fn note_admitted(&mut self, lane: Lane, tag: u64) {
+        if !self.count_in(lane, tag) {
+            self.owe_one();
         }
+    }
+
+    /// The holder of this tag was let in, and if nobody counts on them any more, nobody was called for it.
+    pub(crate) fn note_passed(&mut self, lane: Lane, tag: u64) {
+        self.count_in(lane, tag);
+    }
+
+    fn count_in(&mut self, lane: Lane, tag: u64) -> bool {
+        let bucket = self.buckets.iter_mut().find(|bucket| tag <= bucket.through[lane]);
+        let counted = bucket.filter(|_| tag > self.counted[lane]);
+        counted.map(|bucket| bucket.admitted = bucket.admitted.saturating_add(1)).is_some()
     }
 
     /// Somebody was let in on whose place nobody counted: a late visitor, or one who came again.
@@ -201,7 +214,7 @@ impl Presence {
     /// The balance as it will be once those called in the last seconds are counted, when as many of them do not come
     /// as of late. Waiting for the count itself would leave the gate without visitors for those seconds.
     fn foreseen(&self) -> i64 {
-        let open = self.called.saturating_sub(self.counted);
+        let open = self.called.since(&self.counted);
         let missing =
             u128::from(open) * u128::from(self.no_shows_per_mille) * u128::from(SLIVERS_PER_PLACE) / 1000;
         self.balance.saturating_add(i64::try_from(missing).unwrap_or(i64::MAX))
@@ -218,31 +231,36 @@ impl Presence {
     }
 
     /// Whether the place can no longer be claimed.
-    pub(crate) fn is_late(&self, tag: u64) -> bool {
-        tag <= self.late || (broken::is(Broken::LateAtOnce) && tag <= self.counted)
+    pub(crate) fn is_late(&self, lane: Lane, tag: u64) -> bool {
+        tag <= self.late[lane] || (broken::is(Broken::LateAtOnce) && tag <= self.counted[lane])
     }
 
     /// From when on a called tag is surely late.
-    pub(crate) fn late_at(&self, tag: u64, now: Timestamp, late_window: Duration) -> Timestamp {
-        let unmarked = || Mark::new(self.open_ms, now, tag, late_window).late_at();
-        self.marks.iter().find(|mark| tag <= mark.through).map_or_else(unmarked, Mark::late_at)
+    pub(crate) fn late_at(&self, lane: Lane, tag: u64, now: Timestamp, late_window: Duration) -> Timestamp {
+        let unmarked = || Mark::new(self.open_ms, now, self.called, late_window).late_at();
+        self.marks.iter().find(|mark| tag <= mark.through[lane]).map_or_else(unmarked, Mark::late_at)
     }
 
     /// Called within the last seconds, and nothing is known of them yet.
     pub(crate) fn expected(&self) -> u64 {
         let admitted: u64 = self.buckets.iter().map(|bucket| u64::from(bucket.admitted)).sum();
-        self.called.saturating_sub(self.counted).saturating_sub(admitted)
+        self.called.since(&self.counted).saturating_sub(admitted)
     }
 
     pub(crate) const fn no_shows_per_mille(&self) -> u16 {
         self.no_shows_per_mille
     }
 
+    /// Whether nobody was called in any other lane than the ordinary one.
+    pub(crate) fn is_ordinary(&self) -> bool {
+        self.called.is_ordinary()
+    }
+
     pub(crate) fn is_sound(&self) -> bool {
         self.buckets.len() <= BUCKETS_MAX
             && self.marks.len() <= MARKS_MAX + 1
             && self.no_shows_per_mille <= 1000
-            && self.counted <= self.called
+            && self.called.reaches(&self.counted)
     }
 
     fn is_due(&self, bucket: &Bucket) -> bool {
@@ -250,7 +268,7 @@ impl Presence {
     }
 
     fn count(&mut self, bucket: Bucket) {
-        let called = bucket.through.saturating_sub(self.counted);
+        let called = bucket.through.since(&self.counted);
         let missing = called.saturating_sub(u64::from(bucket.admitted));
         self.counted = bucket.through.max(self.counted);
         self.add_to_balance(sliver_balance(missing));
@@ -290,7 +308,13 @@ fn millis(span: Duration) -> u64 {
 mod tests {
     use super::*;
 
+    const ORDINARY: Lane = Lane::ORDINARY;
     const WINDOW: Duration = Duration::from_secs(320);
+
+    /// Tags of the ordinary lane.
+    fn through(tag: u64) -> PerLane {
+        PerLane::of(|lane| if lane == ORDINARY { tag } else { 0 })
+    }
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_seconds(1_000_000 + seconds)
@@ -299,15 +323,15 @@ mod tests {
     #[test]
     fn who_did_not_come_is_replaced_once_and_owed_when_late() {
         let mut presence = Presence::new();
-        presence.note_called(10, at(0), WINDOW);
+        presence.note_called(through(10), at(0), WINDOW);
         for tag in 1..=7 {
-            presence.note_admitted(tag);
+            presence.note_admitted(ORDINARY, tag);
         }
         assert_eq!((presence.expected(), presence.to_replace()), (3, 0));
         presence.run(9_001, true);
         assert_eq!((presence.expected(), presence.to_replace()), (0, 3 * SLIVERS_PER_PLACE));
         presence.replaced(3 * SLIVERS_PER_PLACE);
-        presence.note_admitted(8);
+        presence.note_admitted(ORDINARY, 8);
         assert_eq!(presence.after_debt(SLIVERS_PER_PLACE + 5), 5);
         assert_eq!(presence.after_debt(5), 5);
     }
@@ -315,39 +339,39 @@ mod tests {
     #[test]
     fn place_is_late_after_the_window_and_a_step_of_open_time() {
         let mut presence = Presence::new();
-        presence.note_called(5, at(0), WINDOW);
+        presence.note_called(through(5), at(0), WINDOW);
         presence.run(340_000, true);
         presence.run(1_000_000, false);
-        presence.note_called(6, at(1_340), WINDOW);
-        assert!(!presence.is_late(5));
+        presence.note_called(through(6), at(1_340), WINDOW);
+        assert!(!presence.is_late(ORDINARY, 5));
         presence.run(1, true);
-        presence.note_called(6, at(1_341), WINDOW);
-        assert!(presence.is_late(5) && !presence.is_late(6));
+        presence.note_called(through(6), at(1_341), WINDOW);
+        assert!(presence.is_late(ORDINARY, 5) && !presence.is_late(ORDINARY, 6));
     }
 
     #[test]
     fn standstill_makes_nobody_late_until_it_is_too_long_to_forgive() {
         let mut presence = Presence::new();
-        presence.note_called(5, at(0), WINDOW);
-        let late_at = presence.late_at(5, at(0), WINDOW);
+        presence.note_called(through(5), at(0), WINDOW);
+        let late_at = presence.late_at(ORDINARY, 5, at(0), WINDOW);
         assert!(late_at >= at(340 + 1_800));
-        presence.note_called(5, late_at, WINDOW);
-        assert!(!presence.is_late(5));
-        presence.note_called(5, late_at.saturating_add(Duration::from_millis(1)), WINDOW);
-        assert!(presence.is_late(5));
+        presence.note_called(through(5), late_at, WINDOW);
+        assert!(!presence.is_late(ORDINARY, 5));
+        presence.note_called(through(5), late_at.saturating_add(Duration::from_millis(1)), WINDOW);
+        assert!(presence.is_late(ORDINARY, 5));
     }
 
     #[test]
     fn longer_window_does_not_reach_back() {
         let mut presence = Presence::new();
-        presence.note_called(5, at(0), WINDOW);
-        let late_at = presence.late_at(5, at(0), WINDOW);
+        presence.note_called(through(5), at(0), WINDOW);
+        let late_at = presence.late_at(ORDINARY, 5, at(0), WINDOW);
         presence.close_mark(at(1), WINDOW * 10);
-        presence.note_called(6, at(1), WINDOW * 10);
-        assert_eq!(presence.late_at(5, at(2), WINDOW), late_at);
+        presence.note_called(through(6), at(1), WINDOW * 10);
+        assert_eq!(presence.late_at(ORDINARY, 5, at(2), WINDOW), late_at);
         presence.run(340_001, true);
-        presence.note_called(6, at(342), WINDOW * 10);
-        assert!(presence.is_late(5) && !presence.is_late(6));
+        presence.note_called(through(6), at(342), WINDOW * 10);
+        assert!(presence.is_late(ORDINARY, 5) && !presence.is_late(ORDINARY, 6));
     }
 
     #[test]
@@ -356,10 +380,10 @@ mod tests {
             let mut presence = Presence::new();
             for second in 1..20_000 {
                 presence.run(1_000, second % open_each == 1);
-                presence.note_called(second, at(second), WINDOW);
+                presence.note_called(through(second), at(second), WINDOW);
                 assert!(presence.is_sound());
                 assert!(
-                    !presence.is_late(second.saturating_sub(320).max(1)),
+                    !presence.is_late(ORDINARY, second.saturating_sub(320).max(1)),
                     "{second} s, open each {open_each}"
                 );
             }
@@ -371,7 +395,7 @@ mod tests {
         let mut presence = Presence::new();
         for step in 0..10_000 {
             presence.run(step % 3_000, step % 3 == 0);
-            presence.note_called(step, at(step * 7), Duration::from_secs(30));
+            presence.note_called(through(step), at(step * 7), Duration::from_secs(30));
             assert!(presence.is_sound());
         }
     }

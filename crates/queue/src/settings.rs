@@ -232,6 +232,18 @@ impl Settings {
         })
     }
 
+    /// Whether nothing is set that came with lanes, schedules, limits, slow starts and modes.
+    pub(crate) fn is_of_old(&self) -> bool {
+        let old = Self {
+            burst: self.burst,
+            late_window_seconds: self.late_window_seconds,
+            token_validity_seconds: self.token_validity_seconds,
+            re_entry_limit: self.re_entry_limit,
+            ..Self::with_outflow(self.outflow_per_minute)
+        };
+        *self == old
+    }
+
     /// How many lanes the room has.
     pub fn lanes(&self) -> usize {
         self.lane_weights.len().clamp(1, LANES_MAX)

@@ -1,14 +1,17 @@
 //! The read side of a room: from a tag to a place, a wait, and when to ask again. Changes nothing, and needs nothing
 //! but the state and the ticket's two numbers (I7).
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use anteroom_protocol::place::{Lane, Place, PlaceNumber};
+use anteroom_protocol::place::{LANES_MAX, Lane, Place, PlaceNumber};
 use anteroom_protocol::time::Timestamp;
 
 use crate::command::SpentReason;
-use crate::draw::DrawKey;
+use crate::draw::{self, Draw, DrawKey};
 use crate::engine::RoomState;
+use crate::per_lane::PerLane;
+use crate::schedule::{Entries, Opening, Resolved};
 use crate::settings::{Mode, Settings};
 
 /// Near the front a page asks this often. What counts as not having come rests on it (see `presence`).
@@ -180,55 +183,104 @@ pub struct Figures {
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     state: RoomState,
+    /// The draw of each lane, once somebody has asked: making one costs as much as a place of it.
+    draws: [OnceLock<Draw>; LANES_MAX],
 }
 
 impl Snapshot {
     /// A snapshot of this state.
     pub fn new(state: RoomState) -> Self {
-        Self { state }
+        Self { state, draws: [const { OnceLock::new() }; LANES_MAX] }
     }
 
     /// The room's settings.
-    pub fn settings(&self) -> &Settings {
+    pub const fn settings(&self) -> &Settings {
         &self.state.settings
     }
 
     /// The room's present epoch.
-    pub fn epoch(&self) -> u64 {
+    pub const fn epoch(&self) -> u64 {
         self.state.epoch
     }
 
     /// Where the room is in its life at `now`.
-    pub const fn phase(&self, _now: Timestamp) -> Phase {
-        Phase::Running
+    pub fn phase(&self, now: Timestamp) -> Phase {
+        self.state.phase(now.max(self.state.now))
     }
 
     /// What is published of the room's draw, if it has one. The engine does not know the names of the account and the
     /// room, to which the commitment is bound.
-    pub const fn draw(&self, _account: &str, _room: &str) -> Option<DrawPublished> {
-        None
+    pub fn draw(&self, account: &str, room: &str) -> Option<DrawPublished> {
+        let state = &self.state;
+        let entries = state.opening.entries()?;
+        let context = draw::context(account, room, state.epoch);
+        let first = match &state.opening {
+            Opening::Drawn { first, .. } => Some(first),
+            Opening::AtOnce | Opening::Ahead(_) => None,
+        };
+        let lanes = Lane::ALL.into_iter().filter(|&lane| entries.count[lane] > 0).map(|lane| LaneDrawn {
+            lane,
+            entrants: entries.count[lane],
+            first_tag: first.map(|first| first[lane]),
+        });
+        Some(DrawPublished {
+            epoch: state.epoch,
+            commitment: draw::commitment(&entries.key, context.as_bytes()),
+            key: first.map(|_| entries.key.clone()),
+            beacon: entries.beacon.clone(),
+            lanes: lanes.collect(),
+        })
     }
 
-    /// What a ticket is worth at `now`. Costs a few integer operations.
+    /// The place in line that the draw has made of an entry; absent before the draw, and for any other place.
+    pub fn drawn(&self, place: Place, epoch: u64) -> Option<Place> {
+        match (place.number, self.resolve(place)) {
+            (PlaceNumber::Entry(_), Resolved::Tag(tag)) if epoch == self.state.epoch => {
+                Some(Place { lane: place.lane, number: PlaceNumber::Tag(tag) })
+            }
+            _ => None,
+        }
+    }
+
+    /// What a ticket is worth at `now`. Costs a few integer operations, and for an entry of the pre-queue a draw of its
+    /// place besides.
     pub fn standing(&self, place: Place, epoch: u64, now: Timestamp) -> Standing {
         let state = &self.state;
-        if epoch != state.epoch {
+        let now = now.max(state.now);
+        if epoch < state.epoch {
             return Standing::Spent(SpentReason::OtherEpoch);
         }
-        let PlaceNumber::Tag(tag) = place.number else { return Standing::Ahead };
-        if tag > state.line.last() {
-            return Standing::Ahead;
-        }
-        let called = state.line.called();
-        if tag <= called {
+        let tag = match self.resolve(place) {
+            Resolved::Unknown => return Standing::Ahead,
+            _ if epoch > state.epoch => return Standing::Ahead,
+            Resolved::Tag(tag) if tag > state.lanes.last()[place.lane] => return Standing::Ahead,
+            Resolved::Tag(tag) => Some(tag),
+            Resolved::NotDrawn => None,
+        };
+        let called = state.lanes.called()[place.lane];
+        if state.passes() || tag.is_some_and(|tag| tag <= called) {
             return Standing::Admissible;
         }
-        let ahead = tag.saturating_sub(called + 1);
+        let ahead = tag.map(|tag| tag.saturating_sub(called + 1));
+        let phase = self.phase(now);
+        if phase == Phase::Ended {
+            return Standing::Ended;
+        }
+        if state.settings.mode == Mode::Closed {
+            return Standing::Closed { ahead, ask_again_after: ASK_AGAIN_PAUSED };
+        }
+        let (tag, ahead) = match (phase, tag, ahead) {
+            (Phase::Running, Some(tag), Some(ahead)) => (tag, ahead),
+            (Phase::Before { starts_at, .. } | Phase::PreQueue { starts_at }, ..) => {
+                return not_started(starts_at, now);
+            }
+            _ => return not_started(now, now),
+        };
         if let Some(message) = &state.paused {
             return Standing::Paused { ahead, message: message.clone(), ask_again_after: ASK_AGAIN_PAUSED };
         }
         let age = now.saturating_since(state.now).min(AGE_MAX);
-        let wait = self.time_to_call(tag - called).saturating_sub(age);
+        let wait = self.time_to_call(place.lane, tag).saturating_sub(age);
         let ask_again_after = (wait / ASKS_PER_WAIT).clamp(ASK_AGAIN_MIN, ASK_AGAIN_MAX);
         Standing::Waiting { ahead, expected_wait: Some(wait), ask_again_after }
     }
@@ -237,9 +289,9 @@ impl Snapshot {
     pub fn figures(&self, now: Timestamp) -> Figures {
         let state = &self.state;
         let admitted_per_second = state.tally.until(now);
-        let places_away = (state.line.last() + 1).saturating_sub(state.line.front_places());
+        let entries = state.opening.entries();
         Figures {
-            waiting: state.line.waiting(),
+            waiting: state.lanes.waiting().sum(),
             called: state.presence.expected(),
             admitted_total: state.tally.total,
             admitted_last_minute: admitted_per_second.iter().map(|&count| u64::from(count)).sum(),
@@ -247,27 +299,73 @@ impl Snapshot {
             no_show_percent: u8::try_from(state.presence.no_shows_per_mille() / 10).unwrap_or(100),
             outflow_per_minute: state.settings.outflow_per_minute,
             paused: state.paused.clone(),
-            virtual_time: state.line.front_places(),
-            last: state.line.last(),
-            expected_wait_of_new_visitor: state.paused.is_none().then(|| self.time_to_call(places_away)),
+            virtual_time: state.lanes.front_places(),
+            last: state.lanes.last().sum(),
+            expected_wait_of_new_visitor: self.wait_of_new_visitor(now),
             epoch: state.epoch,
             phase: self.phase(now),
             mode: state.settings.mode,
-            active: None,
+            active: state.settings.max_active.map(|_| state.active.count(now.max(state.now))),
             max_active: state.settings.max_active,
-            outflow_now_per_minute: state.settings.outflow_per_minute,
-            entrants: 0,
-            lanes: Vec::new(),
+            outflow_now_per_minute: state.outflow_now(),
+            entrants: entries.map_or(0, |entries| entries.count.sum()),
+            lanes: self.lane_figures(),
         }
     }
 
-    /// How long it takes to call so many more, at the outflow and with as many not coming as of late.
-    fn time_to_call(&self, places: u64) -> Duration {
+    fn lane_figures(&self) -> Vec<LaneFigures> {
+        let state = &self.state;
+        let waiting = state.lanes.waiting();
+        let entrants = state.opening.entries().map_or(PerLane::ZERO, |entries| entries.count);
+        let is_shown = |lane: Lane| lane.index() < state.settings.lanes() || waiting[lane] > 0;
+        let figures = |lane: Lane| LaneFigures {
+            lane,
+            weight: state.settings.lane_weight(lane),
+            waiting: waiting[lane],
+            entrants: entrants[lane],
+        };
+        Lane::ALL.into_iter().filter(|&lane| is_shown(lane)).map(figures).collect()
+    }
+
+    fn wait_of_new_visitor(&self, now: Timestamp) -> Option<Duration> {
+        let state = &self.state;
+        if state.passes() {
+            return Some(Duration::ZERO);
+        }
+        let is_moving =
+            state.paused.is_none() && state.settings.mode == Mode::Queue && self.phase(now) == Phase::Running;
+        is_moving.then(|| self.time_to_call(Lane::ORDINARY, state.lanes.last()[Lane::ORDINARY] + 1))
+    }
+
+    /// What the place is, by the draw of this state.
+    fn resolve(&self, place: Place) -> Resolved {
+        let drawn = |entries: &Entries, index| {
+            self.draws[place.lane.index()].get_or_init(|| entries.draw(place.lane)).place(index)
+        };
+        self.state.opening.resolve(place, drawn)
+    }
+
+    /// How long it takes until this tag is called, at the outflow, with the lanes as they are, and with as many not coming
+    /// as of late.
+    fn time_to_call(&self, lane: Lane, tag: u64) -> Duration {
         // Beyond nine of ten the estimate would rest on too few who came.
         const NO_SHOWS_PER_MILLE_MAX: u16 = 900;
-        let coming = 1000 - u128::from(self.state.presence.no_shows_per_mille().min(NO_SHOWS_PER_MILLE_MAX));
-        let outflow = u128::from(self.state.settings.outflow_per_minute.max(1));
-        let millis = u128::from(places) * 60_000 * coming / (outflow * 1000);
-        Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+        let state = &self.state;
+        let coming = 1000 - u128::from(state.presence.no_shows_per_mille().min(NO_SHOWS_PER_MILLE_MAX));
+        let slivers = u128::from(state.lanes.slivers_until(lane, tag, state.weights())) * coming / 1000;
+        let slivers = u64::try_from(slivers).unwrap_or(u64::MAX);
+        let outflow = state.settings.outflow_per_minute.max(1);
+        match &state.ramp {
+            Some(ramp) => ramp.time_for(slivers, outflow, state.settings.ramp()),
+            None => Duration::from_millis(slivers / u64::from(outflow)),
+        }
     }
+}
+
+/// Whoever waits for the start asks now and then on the way, and then within a few seconds after it: soon enough not to
+/// count as one who did not come.
+fn not_started(starts_at: Timestamp, now: Timestamp) -> Standing {
+    const AFTER_THE_START: Duration = Duration::from_secs(4);
+    let ask_again_after = starts_at.saturating_since(now).saturating_add(AFTER_THE_START).min(ASK_AGAIN_MAX);
+    Standing::NotStarted { starts_at, ask_again_after }
 }

@@ -136,7 +136,8 @@ fn i3_ticket_heals_a_state_that_fell_behind() {
 #[test]
 fn ticket_of_another_life_of_the_room_is_spent() {
     let mut room = room();
-    let other = EPOCH + 1;
+    assert_eq!(room.ask(Command::Reset { epoch: EPOCH }), Outcome::Done);
+    let other = EPOCH;
     assert_eq!(
         room.ask(Command::Claim { queue_id: id(1), place: Place::ordinary(1), epoch: other }),
         Outcome::Spent(SpentReason::OtherEpoch)
@@ -212,4 +213,34 @@ fn i7_state_stays_small_however_many_wait() {
     println!("{largest} bytes");
     assert!(largest <= STATE_BYTES_MAX, "{largest} bytes");
     assert_eq!(RoomState::decode(&written).ok(), room.state);
+}
+
+/// Kept as a release without lanes wrote it, in the middle of a line and paused.
+const STATE_OF_OLD: &str = include_str!("../golden/state_form_1.json");
+
+#[test]
+fn state_of_the_release_before_is_read_and_written_back_the_same() {
+    let state = RoomState::decode(STATE_OF_OLD.as_bytes()).expect("a state of form 1");
+    assert_eq!(String::from_utf8(state.encode()).unwrap(), STATE_OF_OLD);
+}
+
+#[test]
+fn room_that_uses_nothing_new_is_written_so_that_the_release_before_reads_it() {
+    let form = |room: &Room| {
+        let written = String::from_utf8(room.state.as_ref().unwrap().encode()).unwrap();
+        written.split(',').next().unwrap().to_owned()
+    };
+    let mut room = room();
+    for number in 1..=9 {
+        let tag = room.join(number);
+        room.wait(seconds(2));
+        room.claim(number, tag);
+    }
+    room.ask(Command::Reset { epoch: EPOCH });
+    assert_eq!(form(&room), "{\"form\":1");
+    let limited = Settings { max_active: Some(9), ..Settings::with_outflow(60) };
+    room.ask(Command::Configure(limited));
+    assert_eq!(form(&room), "{\"form\":2");
+    room.ask(Command::Configure(Settings::with_outflow(60)));
+    assert_eq!(form(&room), "{\"form\":1", "and it can be taken back");
 }

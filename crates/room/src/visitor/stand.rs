@@ -119,8 +119,10 @@ async fn look_and_ask(room: &RoomHandle, held: &mut Ticket) -> Result<Stand, Tro
                     return Ok(Stand::Paused { ahead: 0, message, ask_again_after: ASK_AGAIN_PAUSED });
                 }
                 Outcome::Spent(reason) => return Ok(Stand::Spent(reason)),
-                // The next snapshot says it too; until then nothing is wrong.
-                Outcome::Refused(refusal) if refusal.is_as_set() => {}
+                Outcome::Refused(Refusal::Closed) => {
+                    return Ok(Stand::Closed { ahead: Some(0), ask_again_after: ASK_AGAIN_PAUSED });
+                }
+                Outcome::Refused(Refusal::Ended) => return Ok(Stand::Ended),
                 Outcome::Refused(refusal) => return Err(Trouble::Refused(refusal)),
                 // The state moved between the two looks: the next snapshot says how.
                 outcome => take_place(held, &outcome, now),
