@@ -108,6 +108,6 @@ impl Gateway {
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
         let forward = Forward::new(self.upstream, self.trusted_proxies, shutdown.clone());
         let door = Door::new(self.connector.layer().layer(forward));
-        anteroom_listen::serve(listener, None, door, self.limits, shutdown).await;
+        anteroom_listen::serve_with_upgrades(listener, None, door, self.limits, shutdown).await;
     }
 }

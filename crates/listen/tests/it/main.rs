@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "this whole binary is a test, its helpers too")]
 
+mod idle;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
