@@ -12,6 +12,7 @@ pub mod first_start;
 mod http;
 mod moment;
 mod nearest;
+mod plan;
 mod random;
 mod schedule;
 mod scope;

@@ -5,9 +5,11 @@ mod accounts;
 mod error;
 mod password;
 mod publish;
+mod room_settings;
 mod rooms;
 mod scope;
 mod sign_in;
+mod steer;
 mod throttle;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +21,8 @@ use anteroom_store::rooms::Rooms;
 pub(crate) use error::ActionError;
 pub(crate) use password::{PasswordError, hash_password};
 pub(crate) use publish::VersionSummary;
-pub(crate) use rooms::{Life, NewRoom, RoomChange, RoomView};
+pub(crate) use room_settings::SettingsChange;
+pub(crate) use rooms::{Life, Live, NewRoom, RoomChange, RoomView};
 pub(crate) use scope::{DraftEdit, Expected};
 pub(crate) use sign_in::SESSION_LIFETIME;
 

@@ -1,19 +1,23 @@
-//! Waiting rooms: what they are is a record of the account; how they run (outflow, pause) is in their line alone, and
-//! changing it is a command to the line.
+//! Waiting rooms: what they are is a record of the account; how they run is in their line alone, and changing it is a
+//! command to the line. Of the schedule the record keeps what the operator wrote, and the line what it comes to.
 
 use std::time::Duration;
 
 use anteroom_protocol::id::{CustomerId, RoomId};
 use anteroom_protocol::problem::Problem;
 use anteroom_protocol::redirect::AllowedHosts;
-use anteroom_queue::engine::MESSAGE_BYTES_MAX;
-use anteroom_queue::settings::OUTFLOW_PER_MINUTE_MAX;
-use anteroom_queue::snapshot::Figures;
-use anteroom_queue::{Command, Outcome, Refusal, Settings};
+use anteroom_protocol::time::Timestamp;
+use anteroom_queue::settings::Mode;
+use anteroom_queue::snapshot::{DrawPublished, Figures, Phase};
+use anteroom_queue::{Command, Settings};
 use anteroom_store::records::{Account, Change, RoomRecord};
 
+use super::room_settings::{SettingsChange, differences};
 use super::{ATTEMPTS_MAX, ActionError, Actions};
 use crate::access::{Caller, Deed};
+
+/// The interface asks for an outflow with every new room; this stands only until it is read.
+const OUTFLOW_OF_A_NEW_ROOM: u32 = 60;
 
 /// A room as it stands.
 #[derive(Clone, Debug)]
@@ -26,9 +30,20 @@ pub(crate) struct RoomView {
 #[derive(Clone, Debug)]
 pub(crate) enum Life {
     /// Its line, as of a moment ago.
-    Live(Box<Figures>),
+    Live(Box<Live>),
     /// Its line cannot be looked at; why.
     Unavailable(String),
+}
+
+/// A line that can be looked at.
+#[derive(Clone, Debug)]
+pub(crate) struct Live {
+    pub(crate) figures: Figures,
+    pub(crate) settings: Settings,
+    /// What is published of its draw.
+    pub(crate) draw: Option<DrawPublished>,
+    /// The room's time.
+    pub(crate) now: Timestamp,
 }
 
 /// A room to be added.
@@ -37,7 +52,8 @@ pub(crate) struct NewRoom {
     pub(crate) room: RoomId,
     pub(crate) display_name: String,
     pub(crate) default_target: String,
-    pub(crate) outflow_per_minute: u32,
+    /// All that is to differ from the defaults; the outflow must be named.
+    pub(crate) settings: SettingsChange,
 }
 
 /// What is to change of a room; what is not named stays.
@@ -45,7 +61,30 @@ pub(crate) struct NewRoom {
 pub(crate) struct RoomChange {
     pub(crate) display_name: Option<String>,
     pub(crate) default_target: Option<String>,
-    pub(crate) outflow_per_minute: Option<u32>,
+    pub(crate) settings: SettingsChange,
+}
+
+/// A change that can be made.
+struct Planned {
+    /// The line's settings, where they will be others.
+    settings: Option<Settings>,
+    /// What the audit list says of that.
+    differences: Vec<String>,
+}
+
+impl RoomChange {
+    fn apply_to(&self, record: &mut RoomRecord) {
+        let RoomChange { display_name, default_target, settings } = self;
+        if let Some(name) = display_name {
+            record.display_name.clone_from(name);
+        }
+        if let Some(target) = default_target {
+            record.default_target.clone_from(target);
+        }
+        if let Some(schedule) = &settings.schedule {
+            record.schedule.clone_from(schedule);
+        }
+    }
 }
 
 impl Actions {
@@ -81,9 +120,9 @@ impl Actions {
         customer: &CustomerId,
         new: NewRoom,
     ) -> Result<RoomView, ActionError> {
-        let NewRoom { room, display_name, default_target, outflow_per_minute } = new;
-        let what = format!("added the room {room}, which lets in {outflow_per_minute} a minute");
-        let record = RoomRecord { room, display_name, default_target, schedule: None };
+        let NewRoom { room, display_name, default_target, settings } = new;
+        let schedule = settings.schedule.clone().flatten();
+        let record = RoomRecord { room, display_name, default_target, schedule };
         for _ in 0..ATTEMPTS_MAX {
             let mut account = self.authorize(caller, Deed::ChangeRooms, customer).await?;
             if account.value.rooms.iter().any(|known| known.room == record.room) {
@@ -91,15 +130,20 @@ impl Actions {
             }
             let mut problems = Vec::new();
             problems.extend(target_problem(&account.value, &record.default_target));
-            problems.extend(outflow_problem(outflow_per_minute));
+            let defaults = Settings::with_outflow(OUTFLOW_OF_A_NEW_ROOM);
+            let wanted = settings.applied_to(&defaults).unwrap_or_else(|found| {
+                problems.extend(found);
+                defaults.clone()
+            });
             ActionError::unless_none(problems)?;
+            let what = what_is_added(&record, &wanted);
             // The line comes first: a line without a record is not seen by anybody and is found again by the next
             // attempt, while a record without a line would be a room that nobody can enter.
-            let line = Command::Configure(Settings::with_outflow(outflow_per_minute));
+            let line = Command::Configure(wanted);
             self.command(customer, &record.room, line).await?;
             account.value.rooms.push(record.clone());
             let change = Change::Account { expected: account.version, account: account.value };
-            match self.records.commit(customer, change, self.audit_entry(caller, what.clone())).await {
+            match self.records.commit(customer, change, self.audit_entry(caller, what)).await {
                 Err(anteroom_store::records::RecordError::Conflict) => {}
                 done => {
                     done?;
@@ -110,7 +154,7 @@ impl Actions {
         Err(ActionError::Conflict)
     }
 
-    /// Changes what a room is and how fast it lets in. Everything is checked before anything is changed.
+    /// Changes what a room is and how it runs. Everything is checked before anything is changed.
     pub(crate) async fn change_room(
         &self,
         caller: &Caller,
@@ -118,83 +162,95 @@ impl Actions {
         room: &RoomId,
         change: RoomChange,
     ) -> Result<RoomView, ActionError> {
-        let account = self.authorize(caller, Deed::ChangeRooms, customer).await?.value;
-        record_of(&account, room)?;
-        let mut problems = Vec::new();
-        problems.extend(change.default_target.as_deref().and_then(|target| target_problem(&account, target)));
-        problems.extend(change.outflow_per_minute.and_then(outflow_problem));
-        ActionError::unless_none(problems)?;
-        if change.display_name.is_some() || change.default_target.is_some() {
-            self.change_record(caller, customer, room, &change).await?;
+        let planned = self.plan_change(caller, customer, room, &change).await?;
+        // The line comes first: what holds is what it goes by, and a record without it would promise what is not so.
+        if let Some(settings) = planned.settings {
+            self.command(customer, room, Command::Configure(settings)).await?;
         }
-        if let Some(outflow) = change.outflow_per_minute {
-            self.change_outflow(caller, customer, room, outflow).await?;
-        }
+        self.save_change(caller, customer, room, &change, planned.differences).await?;
         self.look_at_room(caller, customer, room).await
     }
 
-    /// Stops letting in; everybody keeps their place and reads the message.
-    pub(crate) async fn pause_room(
+    /// The room as a change would make it, without changing anything.
+    pub(crate) async fn try_change(
         &self,
         caller: &Caller,
         customer: &CustomerId,
         room: &RoomId,
-        message: String,
+        change: RoomChange,
     ) -> Result<RoomView, ActionError> {
-        let account = self.authorize(caller, Deed::SteerRooms, customer).await?.value;
-        record_of(&account, room)?;
-        if message.len() > MESSAGE_BYTES_MAX {
-            return Err(ActionError::unusable(Problem::new(
-                "message",
-                format!("{} bytes", message.len()),
-                format!("at most {MESSAGE_BYTES_MAX} bytes"),
-            )));
+        let planned = self.plan_change(caller, customer, room, &change).await?;
+        let mut view = self.look_at_room(caller, customer, room).await?;
+        if let (Some(settings), Life::Live(live)) = (planned.settings, &mut view.life) {
+            live.settings = settings;
         }
-        let what = format!("paused the room {room} with the message “{message}”");
-        self.command(customer, room, Command::Pause { message }).await?;
-        self.note(caller, customer, what).await?;
-        self.look_at_room(caller, customer, room).await
+        change.apply_to(&mut view.record);
+        Ok(view)
     }
 
-    /// Lets in again.
-    pub(crate) async fn resume_room(
-        &self,
-        caller: &Caller,
-        customer: &CustomerId,
-        room: &RoomId,
-    ) -> Result<RoomView, ActionError> {
-        let account = self.authorize(caller, Deed::SteerRooms, customer).await?.value;
-        record_of(&account, room)?;
-        self.command(customer, room, Command::Resume).await?;
-        self.note(caller, customer, format!("resumed the room {room}")).await?;
-        self.look_at_room(caller, customer, room).await
-    }
-
-    async fn change_record(
+    async fn plan_change(
         &self,
         caller: &Caller,
         customer: &CustomerId,
         room: &RoomId,
         change: &RoomChange,
+    ) -> Result<Planned, ActionError> {
+        let account = self.authorize(caller, Deed::ChangeRooms, customer).await?.value;
+        let record = record_of(&account, room)?;
+        let mut problems = Vec::new();
+        problems.extend(change.default_target.as_deref().and_then(|target| target_problem(&account, target)));
+        let mut planned = Planned { settings: None, differences: Vec::new() };
+        if !change.settings.is_empty() {
+            let before = self.rooms.open(customer, room).await?.snapshot().settings().clone();
+            match change.settings.applied_to(&before) {
+                Ok(after) => {
+                    let mut changed = record.clone();
+                    change.apply_to(&mut changed);
+                    planned.differences = differences(&before, &after, zone_of(&changed));
+                    planned.settings = (after != before).then_some(after);
+                }
+                Err(found) => problems.extend(found),
+            }
+        }
+        ActionError::unless_none(problems)?;
+        Ok(planned)
+    }
+
+    /// Writes down what was changed: in the record where that is another one now, and in the audit list.
+    async fn save_change(
+        &self,
+        caller: &Caller,
+        customer: &CustomerId,
+        room: &RoomId,
+        change: &RoomChange,
+        of_the_line: Vec<String>,
     ) -> Result<(), ActionError> {
         for _ in 0..ATTEMPTS_MAX {
             let mut account = self.authorize(caller, Deed::ChangeRooms, customer).await?;
             let record = account.value.rooms.iter_mut().find(|record| record.room == *room);
             let record = record.ok_or_else(|| ActionError::absent("room", room))?;
+            let before = record.clone();
+            change.apply_to(record);
             let mut parts = Vec::new();
-            if let Some(name) = change.display_name.as_ref().filter(|name| **name != record.display_name) {
-                parts.push(format!("its name is “{name}”"));
-                record.display_name.clone_from(name);
+            if record.display_name != before.display_name {
+                parts.push(format!("its name is “{}”", record.display_name));
             }
-            if let Some(target) = change.default_target.as_ref().filter(|new| **new != record.default_target)
-            {
-                parts.push(format!("its default target is {target}"));
-                record.default_target.clone_from(target);
+            if record.default_target != before.default_target {
+                parts.push(format!("its default target is {}", record.default_target));
+            }
+            parts.extend(of_the_line.iter().cloned());
+            let is_record_other = *record != before;
+            if parts.is_empty() && is_record_other {
+                parts.push("its schedule is written differently".to_owned());
             }
             if parts.is_empty() {
                 return Ok(());
             }
-            let entry = self.audit_entry(caller, format!("changed the room {room}: {}", parts.join(", ")));
+            let what = format!("changed the room {room}: {}", parts.join(", "));
+            if !is_record_other {
+                return self.note(caller, customer, what).await;
+            }
+            let entry = self.audit_entry(caller, what);
             let change = Change::Account { expected: account.version, account: account.value };
             match self.records.commit(customer, change, entry).await {
                 Err(anteroom_store::records::RecordError::Conflict) => {}
@@ -204,51 +260,17 @@ impl Actions {
         Err(ActionError::Conflict)
     }
 
-    async fn change_outflow(
-        &self,
-        caller: &Caller,
-        customer: &CustomerId,
-        room: &RoomId,
-        outflow: u32,
-    ) -> Result<(), ActionError> {
-        let now = self.rooms.open(customer, room).await?.snapshot().settings().clone();
-        let what = format!(
-            "set the outflow of the room {room} from {} to {outflow} a minute",
-            now.outflow_per_minute
-        );
-        let settings = Settings { outflow_per_minute: outflow, ..now };
-        self.command(customer, room, Command::Configure(settings)).await?;
-        self.note(caller, customer, what).await
-    }
-
-    async fn command(
-        &self,
-        customer: &CustomerId,
-        room: &RoomId,
-        command: Command,
-    ) -> Result<(), ActionError> {
-        match self.rooms.submit(customer, room, command).await? {
-            Outcome::Done => Ok(()),
-            Outcome::Refused(Refusal::Settings(problems)) => Err(ActionError::Unusable {
-                summary: "The room's settings cannot be used.".into(),
-                problems: problems
-                    .into_iter()
-                    .map(|problem| Problem::new(problem.name, problem.found, problem.expected))
-                    .collect(),
-            }),
-            Outcome::Refused(refusal) => Err(refusal.into()),
-            Outcome::Placed { .. }
-            | Outcome::Admitted { .. }
-            | Outcome::Held { .. }
-            | Outcome::NotYet
-            | Outcome::Paused { .. }
-            | Outcome::Spent(_) => Err(ActionError::Ours("an operator's command had a visitor's outcome")),
-        }
-    }
-
     async fn view(&self, customer: &CustomerId, record: RoomRecord) -> RoomView {
         let life = match self.rooms.open(customer, &record.room).await {
-            Ok(handle) => Life::Live(Box::new(handle.snapshot().figures(handle.now()))),
+            Ok(handle) => {
+                let (snapshot, now) = (handle.snapshot(), handle.now());
+                Life::Live(Box::new(Live {
+                    figures: snapshot.figures(now),
+                    settings: snapshot.settings().clone(),
+                    draw: snapshot.draw(customer.as_str(), record.room.as_str()),
+                    now,
+                }))
+            }
             Err(error) => Life::Unavailable(error.to_string()),
         };
         RoomView { record, life }
@@ -256,28 +278,42 @@ impl Actions {
 }
 
 impl RoomView {
-    /// Whether the room is running, paused or idle, for people.
+    /// How the room stands, in a word for people and programs.
     pub(crate) fn state(&self) -> &'static str {
-        match &self.life {
-            Life::Unavailable(_) => "unavailable",
-            Life::Live(figures) if figures.paused.is_some() => "paused",
-            Life::Live(figures) if figures.waiting > 0 => "running",
-            Life::Live(_) => "idle",
+        let Life::Live(live) = &self.life else { return "unavailable" };
+        match (live.settings.mode, live.figures.phase) {
+            (Mode::Closed, _) => "closed",
+            (Mode::Passthrough, _) => "passthrough",
+            (Mode::Queue, Phase::Ended) => "ended",
+            (Mode::Queue, _) if live.figures.paused.is_some() => "paused",
+            (Mode::Queue, Phase::Before { .. }) => "before",
+            (Mode::Queue, Phase::PreQueue { .. }) => "preQueue",
+            (Mode::Queue, Phase::Running) if live.figures.waiting > 0 => "running",
+            (Mode::Queue, Phase::Running) => "idle",
         }
+    }
+
+    /// The zone in which the operator thinks.
+    pub(crate) fn zone(&self) -> &str {
+        zone_of(&self.record)
     }
 
     /// What someone who came now would wait, where that is known.
     pub(crate) fn expected_wait(&self) -> Option<Duration> {
         match &self.life {
-            Life::Live(figures) => figures.expected_wait_of_new_visitor,
+            Life::Live(live) => live.figures.expected_wait_of_new_visitor,
             Life::Unavailable(_) => None,
         }
     }
 }
 
-fn record_of<'a>(account: &'a Account, room: &RoomId) -> Result<&'a RoomRecord, ActionError> {
+pub(super) fn record_of<'a>(account: &'a Account, room: &RoomId) -> Result<&'a RoomRecord, ActionError> {
     let found = account.rooms.iter().find(|record| record.room == *room);
     found.ok_or_else(|| ActionError::absent("room", room))
+}
+
+fn zone_of(record: &RoomRecord) -> &str {
+    record.schedule.as_ref().map_or("UTC", |schedule| &schedule.time_zone)
 }
 
 fn target_problem(account: &Account, target: &str) -> Option<Problem> {
@@ -293,8 +329,9 @@ fn target_problem(account: &Account, target: &str) -> Option<Problem> {
     ))
 }
 
-fn outflow_problem(outflow_per_minute: u32) -> Option<Problem> {
-    Settings::with_outflow(outflow_per_minute).check().err()?;
-    let expected = format!("a whole number from 1 to {OUTFLOW_PER_MINUTE_MAX}");
-    Some(Problem::new("outflowPerMinute", outflow_per_minute.to_string(), expected))
+fn what_is_added(record: &RoomRecord, settings: &Settings) -> String {
+    let outflow = settings.outflow_per_minute;
+    let mut parts = vec![format!("added the room {}, which lets in {outflow} a minute", record.room)];
+    parts.extend(differences(&Settings::with_outflow(outflow), settings, zone_of(record)));
+    parts.join(", ")
 }

@@ -146,6 +146,17 @@ impl From<ActionError> for Refusal {
                 format!("Too many sign-ins have failed. Try again in {} seconds.", wait.as_secs().max(1)),
             )
             .retry_after(wait),
+            ActionError::Refused(RoomRefusal::NoDrawAhead) => status(
+                StatusCode::CONFLICT,
+                "No draw lies ahead",
+                "A beacon is mixed into a draw before the start. The room has started, or has no pre-queue."
+                    .into(),
+            ),
+            ActionError::Refused(RoomRefusal::OtherEpoch { present }) => status(
+                StatusCode::CONFLICT,
+                "Somebody else was first",
+                format!("The room is in epoch {present} by now. Look at it again, then decide anew."),
+            ),
             other => {
                 let refusal = Self::not_the_callers(&other);
                 tracing::error!(status = refusal.status.as_u16(), error = chain(&other), "a request failed");

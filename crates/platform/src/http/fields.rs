@@ -83,6 +83,79 @@ impl Fields {
         number
     }
 
+    /// A whole number, or null for none; absent is told apart from null.
+    pub(crate) fn number_or_none(&mut self, name: &'static str) -> Option<Option<u32>> {
+        if self.object.get(name).is_some_and(Value::is_null) {
+            self.json(name);
+            return Some(None);
+        }
+        self.number(name).map(Some)
+    }
+
+    /// Whole numbers, at most `count_max` of them.
+    pub(crate) fn numbers(&mut self, name: &'static str, count_max: usize) -> Option<Vec<u32>> {
+        let value = self.take(name)?;
+        let number = |value: &Value| u32::try_from(value.as_u64()?).ok();
+        let numbers: Option<Vec<u32>> =
+            value.as_array().and_then(|values| values.iter().map(number).collect());
+        match numbers {
+            Some(numbers) if numbers.len() <= count_max => Some(numbers),
+            _ => {
+                self.refuse(name, shown(&value), format!("a list of at most {count_max} whole numbers"));
+                None
+            }
+        }
+    }
+
+    /// True or false.
+    pub(crate) fn truth(&mut self, name: &'static str) -> Option<bool> {
+        let value = self.take(name)?;
+        if value.as_bool().is_none() {
+            self.refuse(name, shown(&value), "true or false".into());
+        }
+        value.as_bool()
+    }
+
+    /// One of some words, as what it stands for.
+    pub(crate) fn one_of<T: Copy>(&mut self, name: &'static str, words: &[(&str, T)]) -> Option<T> {
+        let value = self.take(name)?;
+        let found = words.iter().find(|(word, _)| value.as_str() == Some(word));
+        if found.is_none() {
+            let words: Vec<String> = words.iter().map(|(word, _)| format!("“{word}”")).collect();
+            self.refuse(name, shown(&value), format!("one of {}", words.join(", ")));
+        }
+        found.map(|(_, meant)| *meant)
+    }
+
+    /// An object within this one, or null for none; absent is told apart from null. Its problems are told with its name.
+    pub(crate) fn object_or_none<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<Option<T>> {
+        let value = self.json(name)?;
+        if value.is_null() {
+            return Some(None);
+        }
+        let read = Self::of(value).and_then(|mut fields| {
+            let made = read(&mut fields);
+            fields.finish(made)
+        });
+        match read {
+            Ok(made) => Some(Some(made)),
+            Err(problems) => {
+                self.problems.extend(problems.into_iter().map(|problem| {
+                    let path = match problem.path.as_str() {
+                        "" => name.to_owned(),
+                        path => format!("{name}.{path}"),
+                    };
+                    Problem { path, ..problem }
+                }));
+                None
+            }
+        }
+    }
+
     /// Any JSON, to be read by somebody else; absent is told apart from null.
     pub(crate) fn json(&mut self, name: &'static str) -> Option<Value> {
         self.known.push(name);

@@ -12,6 +12,7 @@ mod connectors;
 mod download;
 mod etag;
 mod fields;
+mod room_body;
 mod rooms;
 mod scope;
 mod session;
@@ -48,7 +49,10 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/publish", post(scope::publish))
         .route("/rooms", get(rooms::list).post(rooms::add))
         .route("/rooms/{room}", patch(rooms::change).get(rooms::look))
+        .route("/rooms/{room}/beacon", post(rooms::beacon))
+        .route("/rooms/{room}/check", post(rooms::check))
         .route("/rooms/{room}/pause", post(rooms::pause))
+        .route("/rooms/{room}/reset", post(rooms::reset))
         .route("/rooms/{room}/resume", post(rooms::resume))
         .route("/versions", get(scope::list_versions))
         .route("/versions/{version}", get(scope::look_at_version));

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use anteroom_protocol::id::RoomId;
 use anteroom_protocol::problem::Problem;
+use anteroom_queue::LANES_MAX;
+use anteroom_store::records::LocalSchedule;
 use axum::extract::State;
 use http::StatusCode;
 use serde::Serialize;
@@ -12,64 +14,23 @@ use super::Shared;
 use super::answer::{Answer, Refusal, json, ok};
 use super::asked::{Asked, InRoom};
 use super::body::{JsonBody, SMALL};
-use crate::actions::{Life, NewRoom, RoomChange, RoomView};
+use super::fields::Fields;
+use super::room_body::{ENQUEUE_TOKEN_USES, MODES, RoomBody};
+use crate::actions::{NewRoom, RoomChange, SettingsChange};
 
 const ID_CHARS_MAX: usize = 60;
 const NAME_CHARS_MAX: usize = 100;
 const TARGET_CHARS_MAX: usize = 2_000;
+/// A moment or the name of a time zone.
+const MOMENT_CHARS_MAX: usize = 60;
+/// A public value for a draw: the numbers of a lottery, the hash of a block.
+const BEACON_CHARS_MAX: usize = 200;
 /// What visitors read while a room is paused: a few sentences.
 const MESSAGE_CHARS_MAX: usize = 500;
 
 #[derive(Serialize)]
 struct RoomsBody {
     rooms: Vec<RoomBody>,
-}
-
-/// Figures are null while the room's line cannot be looked at; `problem` says why.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RoomBody {
-    waiting_room_id: String,
-    display_name: String,
-    default_target: String,
-    state: &'static str,
-    problem: Option<String>,
-    outflow_per_minute: Option<u32>,
-    waiting: Option<u64>,
-    called: Option<u64>,
-    admitted_total: Option<u64>,
-    admitted_last_minute: Option<u64>,
-    no_show_percent: Option<u8>,
-    expected_wait_seconds: Option<u64>,
-    pause_message: Option<String>,
-}
-
-impl From<RoomView> for RoomBody {
-    fn from(view: RoomView) -> Self {
-        let state = view.state();
-        let expected_wait_seconds = view.expected_wait().map(|wait| wait.as_secs());
-        let RoomView { record, life } = view;
-        let (figures, problem) = match life {
-            Life::Live(figures) => (Some(figures), None),
-            Life::Unavailable(reason) => (None, Some(reason)),
-        };
-        let figures = figures.as_deref();
-        Self {
-            waiting_room_id: record.room.to_string(),
-            display_name: record.display_name,
-            default_target: record.default_target,
-            state,
-            problem,
-            outflow_per_minute: figures.map(|figures| figures.outflow_per_minute),
-            waiting: figures.map(|figures| figures.waiting),
-            called: figures.map(|figures| figures.called),
-            admitted_total: figures.map(|figures| figures.admitted_total),
-            admitted_last_minute: figures.map(|figures| figures.admitted_last_minute),
-            no_show_percent: figures.map(|figures| figures.no_show_percent),
-            expected_wait_seconds,
-            pause_message: figures.and_then(|figures| figures.paused.clone()),
-        }
-    }
 }
 
 pub(super) async fn list(State(shared): State<Arc<Shared>>, asked: Asked) -> Answer {
@@ -99,12 +60,13 @@ pub(super) async fn add(
     let display_name = fields.required_text("displayName", NAME_CHARS_MAX);
     let default_target = fields.required_text("defaultTarget", TARGET_CHARS_MAX);
     let outflow = fields.required_number("outflowPerMinute");
+    let settings = SettingsChange { outflow_per_minute: outflow, ..settings_change(&mut fields) };
     let made = room.zip(display_name).zip(default_target).zip(outflow).map(
-        |(((room, display_name), default_target), outflow_per_minute)| NewRoom {
+        |(((room, display_name), default_target), _)| NewRoom {
             room,
             display_name,
             default_target,
-            outflow_per_minute,
+            settings,
         },
     );
     let new = fields.finish(made).map_err(unusable)?;
@@ -118,16 +80,90 @@ pub(super) async fn change(
     InRoom(room): InRoom,
     JsonBody(mut fields): JsonBody<SMALL>,
 ) -> Answer {
+    let change = room_change(&mut fields);
+    let change = fields.finish(Some(change)).map_err(unusable)?;
+    let view = shared.actions.change_room(&asked.caller, &asked.customer, &room, change).await?;
+    ok(&RoomBody::from(view))
+}
+
+/// What `change` would do, without doing it.
+pub(super) async fn check(
+    State(shared): State<Arc<Shared>>,
+    asked: Asked,
+    InRoom(room): InRoom,
+    JsonBody(mut fields): JsonBody<SMALL>,
+) -> Answer {
+    let change = room_change(&mut fields);
+    let change = fields.finish(Some(change)).map_err(unusable)?;
+    let view = shared.actions.try_change(&asked.caller, &asked.customer, &room, change).await?;
+    ok(&RoomBody::from(view))
+}
+
+fn room_change(fields: &mut Fields) -> RoomChange {
     let change = RoomChange {
         display_name: fields.text("displayName", NAME_CHARS_MAX),
         default_target: fields.text("defaultTarget", TARGET_CHARS_MAX),
-        outflow_per_minute: fields.number("outflowPerMinute"),
+        settings: settings_change(fields),
     };
     if change.display_name.as_deref().is_some_and(|name| name.trim().is_empty()) {
         fields.refuse("displayName", "an empty text".into(), "a text".into());
     }
-    let change = fields.finish(Some(change)).map_err(unusable)?;
-    let view = shared.actions.change_room(&asked.caller, &asked.customer, &room, change).await?;
+    change
+}
+
+fn settings_change(fields: &mut Fields) -> SettingsChange {
+    SettingsChange {
+        outflow_per_minute: fields.number("outflowPerMinute"),
+        burst: fields.number_or_none("burst"),
+        late_window_seconds: fields.number("lateWindowSeconds"),
+        token_validity_seconds: fields.number("tokenValiditySeconds"),
+        re_entry_limit: fields.number("reEntryLimit"),
+        mode: fields.one_of("mode", &MODES),
+        schedule: fields.object_or_none("schedule", |schedule| {
+            let time_zone = schedule.required_text("timeZone", MOMENT_CHARS_MAX);
+            let [pre_queue_at, starts_at, ends_at] =
+                ["preQueueAt", "startsAt", "endsAt"].map(|name| schedule.text(name, MOMENT_CHARS_MAX));
+            Some(LocalSchedule { time_zone: time_zone?, pre_queue_at, starts_at, ends_at })
+        }),
+        lane_weights: fields.numbers("laneWeights", LANES_MAX),
+        max_active: fields.number_or_none("maxActive"),
+        session_seconds: fields.number("sessionSeconds"),
+        ramp_seconds: fields.number("rampSeconds"),
+        unique_keys: fields.truth("uniqueKeys"),
+        enqueue_token: fields.one_of("enqueueToken", &ENQUEUE_TOKEN_USES),
+    }
+}
+
+/// Begins the line anew.
+pub(super) async fn reset(
+    State(shared): State<Arc<Shared>>,
+    asked: Asked,
+    InRoom(room): InRoom,
+    JsonBody(mut fields): JsonBody<SMALL>,
+) -> Answer {
+    let confirm = fields.required_text("confirm", NAME_CHARS_MAX);
+    let epoch = fields.required_number("epoch");
+    let (confirm, epoch) = fields.finish(confirm.zip(epoch)).map_err(|problems| {
+        let detail = "A reset names the room, to confirm it, and the epoch that ends.";
+        Refusal::unusable(detail, problems)
+    })?;
+    let actions = &shared.actions;
+    let view = actions.reset_room(&asked.caller, &asked.customer, &room, &confirm, epoch.into()).await?;
+    ok(&RoomBody::from(view))
+}
+
+/// Sets the public value that is mixed into the draw.
+pub(super) async fn beacon(
+    State(shared): State<Arc<Shared>>,
+    asked: Asked,
+    InRoom(room): InRoom,
+    JsonBody(mut fields): JsonBody<SMALL>,
+) -> Answer {
+    let value = fields.required_text("value", BEACON_CHARS_MAX);
+    let value = fields
+        .finish(value)
+        .map_err(|problems| Refusal::unusable("The value of a beacon is a text.", problems))?;
+    let view = shared.actions.set_beacon(&asked.caller, &asked.customer, &room, value).await?;
     ok(&RoomBody::from(view))
 }
 

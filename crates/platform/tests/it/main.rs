@@ -6,6 +6,7 @@ mod access;
 mod console;
 mod feed;
 mod first_start;
+mod room_settings;
 mod rooms;
 mod scope;
 mod session;

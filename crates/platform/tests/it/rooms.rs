@@ -79,7 +79,7 @@ async fn change_takes_what_is_named_and_leaves_the_rest() {
         what(0),
         "changed the room spring: its name is “Summer”, its default target is https://shop.example/"
     );
-    assert_eq!(what(1), "set the outflow of the room spring from 60 to 90 a minute");
+    assert_eq!(what(1), "changed the room spring: its outflow a minute is 90 instead of 60");
 }
 
 #[tokio::test]
