@@ -190,7 +190,7 @@ fn line_body(live: Live) -> LineBody {
     }
 }
 
-fn word_of<T: PartialEq>(words: &[(&'static str, T)], meant: T) -> Option<&'static str> {
+fn word_of<T: Copy + PartialEq>(words: &[(&'static str, T)], meant: T) -> Option<&'static str> {
     words.iter().find(|(_, word)| *word == meant).map(|(word, _)| *word)
 }
 
