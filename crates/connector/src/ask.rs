@@ -14,7 +14,7 @@
 //! use anteroom_connector::view::RequestView;
 //! use anteroom_protocol::time::Timestamp;
 //!
-//! fn decide(policy: &Policy, view: &RequestView<'_>, now: Timestamp) -> Decision {
+//! fn decide<'p>(policy: &'p Policy, view: &RequestView<'_>, now: Timestamp) -> Decision<'p> {
 //!     let mut answers = Answers::default();
 //!     loop {
 //!         match policy.step(view, now, &answers) {
@@ -28,7 +28,6 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anteroom_protocol::id::QueueId;
@@ -38,9 +37,9 @@ use crate::decision::Decision;
 
 /// What comes of a look at a request.
 #[derive(Clone, Debug)]
-pub enum Step {
+pub enum Step<'p> {
     /// It is decided.
-    Decided(Decision),
+    Decided(Decision<'p>),
     /// A waiting room must be asked first.
     Ask(Box<Question>),
 }
@@ -90,13 +89,13 @@ pub struct VerifyQuestion {
     /// How to ask. The host puts its own API key into the header.
     pub call: Call,
     /// The room of the action, also when another one let the visitor in.
-    pub event_id: Arc<str>,
+    pub event_id: String,
     /// Whose.
     pub queue_id: QueueId,
     /// How often it may be used; `None` leaves that to the room.
     pub usage_limit: Option<u64>,
     /// The action's name.
-    pub action_name: Arc<str>,
+    pub action_name: String,
 }
 
 /// Whether a visitor may pass without queueing.
@@ -107,9 +106,9 @@ pub struct DirectPassQuestion {
     /// What goes into the header.
     pub proxy_key: Secret,
     /// The room of the action.
-    pub event_id: Arc<str>,
+    pub event_id: String,
     /// The action's name.
-    pub action_name: Arc<str>,
+    pub action_name: String,
     /// The absolute address that was asked for.
     pub protected_url: String,
     /// The visitor's address.

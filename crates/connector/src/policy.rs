@@ -22,7 +22,6 @@ mod visit;
 
 use std::cell::OnceCell;
 use std::fmt;
-use std::sync::Arc;
 
 use anteroom_protocol::accepted_cookie::{CookieAge, rooms_that_need_queue_id};
 use anteroom_protocol::integration::{Action, IntegrationConfig};
@@ -181,14 +180,14 @@ impl Policy {
     /// A request that passes without a cookie to be set takes no allocation, unless triggers look at its normalised
     /// address, at letters beyond ASCII without regard to case, or one of more than
     /// 128 texts that are looked for in one thing occurs.
-    pub fn decide(&self, view: &RequestView<'_>, now: Timestamp) -> Decision {
+    pub fn decide(&self, view: &RequestView<'_>, now: Timestamp) -> Decision<'_> {
         self.look(view, now, &Answers::NONE_TO_COME)
             .expect("a question is only asked when its answer is not there, and all answers are")
     }
 
     /// Says what to do with one request, or what a waiting room must be asked first: see [`ask`](crate::ask). Put the
     /// answer into `answers` and call it again with the same request and time; each question comes once at the most.
-    pub fn step(&self, view: &RequestView<'_>, now: Timestamp, answers: &Answers) -> Step {
+    pub fn step(&self, view: &RequestView<'_>, now: Timestamp, answers: &Answers) -> Step<'_> {
         match self.look(view, now, answers) {
             Ok(decision) => Step::Decided(decision),
             Err(question) => Step::Ask(question),
@@ -200,7 +199,7 @@ impl Policy {
         view: &RequestView<'_>,
         now: Timestamp,
         answers: &Answers,
-    ) -> Result<Decision, Box<Question>> {
+    ) -> Result<Decision<'_>, Box<Question>> {
         // By case, as HTTP compares methods: `head` is another method, and guarded.
         if matches!(view.method, "HEAD" | "OPTIONS") {
             return Ok(Decision::untouched(Reason::MethodNotGuarded));
@@ -250,7 +249,7 @@ impl Policy {
         event_id: &str,
         view: &RequestView<'_>,
         now: Timestamp,
-    ) -> Option<SetCookie> {
+    ) -> Option<SetCookie<'_>> {
         let (action, room) = self.actions.iter().find_map(|action| match action {
             CompiledAction::Queue(action) => {
                 let room = action.rooms.as_slice().iter().find(|room| &*room.event_id == event_id);
@@ -297,7 +296,7 @@ impl fmt::Debug for Policy {
 }
 
 /// What a matched action says.
-fn act(action: &CompiledAction, visit: &Visit<'_>) -> Result<Decision, Box<Question>> {
+fn act<'p>(action: &'p CompiledAction, visit: &Visit<'_>) -> Result<Decision<'p>, Box<Question>> {
     let mut decision = match action {
         CompiledAction::Queue(action) => queue::decide(action, visit)?,
         CompiledAction::Cancel(action) => cancel::decide(action, visit),
@@ -305,7 +304,7 @@ fn act(action: &CompiledAction, visit: &Visit<'_>) -> Result<Decision, Box<Quest
             Decision { action: Some(ActionKind::Ignore), ..Decision::untouched(Reason::Ignored) }
         }
     };
-    decision.action_name = Some(Arc::clone(action.name()));
+    decision.action_name = Some(action.name());
     decision.is_ajax = visit.is_ajax();
     Ok(decision)
 }

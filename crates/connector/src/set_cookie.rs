@@ -1,7 +1,6 @@
 //! One `Set-Cookie` header: an accepted cookie being written, or being removed.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use anteroom_protocol::encode;
@@ -14,22 +13,22 @@ pub const COOKIE_AGE_MAX: Duration = Duration::from_secs(86_400);
 
 /// A cookie to be set on whatever response goes out, a redirect included.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SetCookie {
+pub struct SetCookie<'p> {
     /// The cookie's name.
-    pub name: Arc<str>,
+    pub name: &'p str,
     /// The value as it is meant, not yet encoded for the wire. `None` removes the cookie.
     pub value: Option<String>,
     /// How long a browser keeps it, unless it is removed: [`COOKIE_AGE_MAX`] for an accepted cookie.
     pub age_max: Duration,
     /// The `Domain` attribute, if any.
-    pub domain: Option<Arc<str>>,
+    pub domain: Option<&'p str>,
     /// Whether page scripts are kept from reading it. Off by default: the iframe client reads the issue time.
     pub is_http_only: bool,
     /// Whether it travels over TLS alone.
     pub is_secure: bool,
 }
 
-impl SetCookie {
+impl SetCookie<'_> {
     /// When a browser forgets it; the epoch for one that is removed.
     pub fn expires_at(&self, now: Timestamp) -> Timestamp {
         match self.value {
@@ -42,7 +41,7 @@ impl SetCookie {
     pub fn to_header_value(&self, now: Timestamp) -> String {
         // A genuine cookie is some 200 bytes long, its name 50, and the attributes 120.
         let mut header = String::with_capacity(384);
-        header.push_str(&self.name);
+        header.push_str(self.name);
         header.push('=');
         match &self.value {
             Some(value) => {
@@ -55,7 +54,7 @@ impl SetCookie {
             }
         }
         header.push_str("; Path=/");
-        if let Some(domain) = &self.domain {
+        if let Some(domain) = self.domain {
             header.push_str("; Domain=");
             header.push_str(domain);
         }
@@ -69,7 +68,7 @@ impl SetCookie {
     }
 }
 
-impl std::fmt::Debug for SetCookie {
+impl std::fmt::Debug for SetCookie<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let value = if self.value.is_some() { "[redacted]" } else { "[removed]" };
         f.debug_struct("SetCookie").field("name", &self.name).field("value", &value).finish_non_exhaustive()
@@ -103,10 +102,10 @@ mod tests {
     #[test]
     fn a_written_cookie_is_encoded_and_lasts_a_day() {
         let cookie = SetCookie {
-            name: "QueueITAccepted-SDFrts345E-V3_spring24".into(),
+            name: "QueueITAccepted-SDFrts345E-V3_spring24",
             value: Some("EventId=spring24&Hash=0".into()),
             age_max: COOKIE_AGE_MAX,
-            domain: Some(".shop.example".into()),
+            domain: Some(".shop.example"),
             is_http_only: true,
             is_secure: true,
         };
@@ -121,7 +120,7 @@ mod tests {
     #[test]
     fn a_removed_cookie_is_empty_and_long_over() {
         let cookie = SetCookie {
-            name: "n".into(),
+            name: "n",
             value: None,
             age_max: COOKIE_AGE_MAX,
             domain: None,

@@ -96,8 +96,8 @@ pub(crate) fn look<B>(
     };
     tracing::debug!(
         outcome = ?decision.outcome,
-        action = decision.action_name.as_deref(),
-        room = decision.event_id.as_deref(),
+        action = decision.action_name,
+        room = decision.event_id,
         reason = %decision.reason,
         "decided"
     );
@@ -123,7 +123,7 @@ pub(crate) fn undecided(fallback: Fallback) -> Verdict {
     }
 }
 
-fn act_on(decision: Decision, now: Timestamp) -> Verdict {
+fn act_on(decision: Decision<'_>, now: Timestamp) -> Verdict {
     let cookies = decision
         .set_cookies
         .iter()

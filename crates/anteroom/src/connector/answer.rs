@@ -48,15 +48,15 @@ pub(super) struct BadLine {
 }
 
 impl<'d> Answer<'d> {
-    pub(super) fn of(id: Value, decision: &'d Decision, reason: String, now: Timestamp) -> Self {
+    pub(super) fn of(id: Value, decision: &'d Decision<'_>, reason: String, now: Timestamp) -> Self {
         let (outcome, location) = outcome_and_location(&decision.outcome);
         Self {
             id,
             outcome,
             location,
             action_type: decision.action.map(ActionKind::as_str),
-            action_name: decision.action_name.as_deref(),
-            event_id: decision.event_id.as_deref(),
+            action_name: decision.action_name,
+            event_id: decision.event_id,
             queue_id: decision.queue_id.map(|queue_id| queue_id.to_string()),
             redirect_type: decision.redirect_type.map(|kind| redirect_type_text(kind, decision.reason)),
             is_ajax: decision.is_ajax,
@@ -106,11 +106,11 @@ pub(super) fn outcome_and_location(outcome: &Outcome) -> (&'static str, Option<S
 }
 
 impl<'d> CookieAnswer<'d> {
-    fn of(cookie: &'d SetCookie, now: Timestamp) -> Self {
+    fn of(cookie: &'d SetCookie<'_>, now: Timestamp) -> Self {
         Self {
-            name: &cookie.name,
+            name: cookie.name,
             value: cookie.value.as_deref().unwrap_or_default(),
-            domain: cookie.domain.as_deref(),
+            domain: cookie.domain,
             expires: cookie.expires_at(now).as_seconds(),
             http_only: cookie.is_http_only,
             secure: cookie.is_secure,

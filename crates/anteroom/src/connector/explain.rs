@@ -187,7 +187,7 @@ impl Explanation<'_> {
     }
 
     /// What a host would send.
-    fn write_answer(&self, out: &mut impl Write, decision: &Decision) -> io::Result<()> {
+    fn write_answer(&self, out: &mut impl Write, decision: &Decision<'_>) -> io::Result<()> {
         let is_answered = !matches!(decision.outcome, Outcome::Pass);
         match &decision.outcome {
             Outcome::Pass => writeln!(out, "The request reaches the site; its answer also carries")?,

@@ -8,7 +8,11 @@ use anteroom_connector::view::RequestView;
 use anteroom_protocol::integration::IntegrationConfig;
 
 /// Which integration is for the request and what made it so, then what the connector says of the visitor.
-pub(super) fn sentence(decision: &Decision, config: &IntegrationConfig, view: &RequestView<'_>) -> String {
+pub(super) fn sentence(
+    decision: &Decision<'_>,
+    config: &IntegrationConfig,
+    view: &RequestView<'_>,
+) -> String {
     let found = match decision.reason {
         // Decided before any trigger was looked at.
         Reason::MethodNotGuarded | Reason::DebugTokenRefused(_) => None,

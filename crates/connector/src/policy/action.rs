@@ -1,7 +1,6 @@
 //! Actions made ready: everything that does not depend on the request is worked out beforehand.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anteroom_protocol::accepted_cookie::{self, CookieRoom};
@@ -15,14 +14,14 @@ use crate::settings::Settings;
 pub(super) enum CompiledAction {
     Queue(QueueAction),
     Cancel(CancelAction),
-    Ignore { name: Arc<str> },
+    Ignore { name: String },
 }
 
 /// Only who was let in passes.
 pub(super) struct QueueAction {
-    pub(super) name: Arc<str>,
+    pub(super) name: String,
     /// The room that visitors are sent to.
-    pub(super) event_id: Arc<str>,
+    pub(super) event_id: String,
     pub(super) address: RoomAddress,
     pub(super) rooms: Rooms,
     pub(super) cookie_validity: Duration,
@@ -43,7 +42,7 @@ pub(super) struct Verify {
 
 /// Whoever was let in gives that up.
 pub(super) struct CancelAction {
-    pub(super) name: Arc<str>,
+    pub(super) name: String,
     pub(super) address: RoomAddress,
     pub(super) rooms: Rooms,
     /// For connector diagnostics; empty where those are off.
@@ -53,15 +52,15 @@ pub(super) struct CancelAction {
 /// The rooms of an action, in the order in which their cookies are looked for. At least one.
 pub(super) struct Rooms {
     rooms: Vec<Room>,
-    domain: Option<Arc<str>>,
+    domain: Option<String>,
     is_http_only: bool,
     is_secure: bool,
 }
 
 /// One room of an action.
 pub(super) struct Room {
-    pub(super) event_id: Arc<str>,
-    pub(super) cookie_name: Arc<str>,
+    pub(super) event_id: String,
+    pub(super) cookie_name: String,
     is_queue_id_needed: bool,
 }
 
@@ -71,7 +70,7 @@ impl CompiledAction {
         need_queue_id: &HashSet<String>,
         settings: &Settings,
     ) -> Self {
-        let name = Arc::from(integration.name.as_str());
+        let name = integration.name.clone();
         let diagnostics = match settings.features.diagnostics {
             Some(_) => integration.diagnostics.clone(),
             None => String::new(),
@@ -79,7 +78,7 @@ impl CompiledAction {
         match &integration.action {
             Action::Queue(queue) => Self::Queue(QueueAction {
                 name,
-                event_id: queue.event_id.as_str().into(),
+                event_id: queue.event_id.clone(),
                 address: address(&queue.place, settings),
                 rooms: Rooms::new(&queue.rooms, &queue.cookies, need_queue_id),
                 cookie_validity: queue.cookie_validity,
@@ -102,15 +101,11 @@ impl CompiledAction {
         }
     }
 
-    pub(super) fn name(&self) -> &Arc<str> {
+    pub(super) fn name(&self) -> &str {
         let (Self::Queue(QueueAction { name, .. })
         | Self::Cancel(CancelAction { name, .. })
         | Self::Ignore { name }) = self;
         name
-    }
-
-    pub(super) fn name_text(&self) -> &str {
-        self.name()
     }
 }
 
@@ -124,13 +119,13 @@ fn address(place: &RoomPlace, settings: &Settings) -> RoomAddress {
 impl Rooms {
     fn new(event_ids: &[String], cookies: &CookieAttributes, need_queue_id: &HashSet<String>) -> Self {
         let room = |event_id: &String| Room {
-            event_id: event_id.as_str().into(),
-            cookie_name: accepted_cookie::name(event_id).into(),
+            event_id: event_id.clone(),
+            cookie_name: accepted_cookie::name(event_id),
             is_queue_id_needed: need_queue_id.contains(&event_id.to_ascii_lowercase()),
         };
         Self {
             rooms: event_ids.iter().map(room).collect(),
-            domain: cookies.domain.as_deref().map(Arc::from),
+            domain: cookies.domain.clone(),
             is_http_only: cookies.is_http_only,
             is_secure: cookies.is_secure,
         }
@@ -141,12 +136,12 @@ impl Rooms {
     }
 
     /// A header that writes this value to the room's cookie, or removes the cookie.
-    pub(super) fn set_cookie(&self, room: &Room, value: Option<String>) -> SetCookie {
+    pub(super) fn set_cookie<'p>(&'p self, room: &'p Room, value: Option<String>) -> SetCookie<'p> {
         SetCookie {
-            name: Arc::clone(&room.cookie_name),
+            name: &room.cookie_name,
             value,
             age_max: COOKIE_AGE_MAX,
-            domain: self.domain.clone(),
+            domain: self.domain.as_deref(),
             is_http_only: self.is_http_only,
             is_secure: self.is_secure,
         }

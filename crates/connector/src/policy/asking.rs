@@ -1,6 +1,5 @@
 //! The questions of a queue action to its waiting room, and what becomes of a use of a queue id by the answer.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anteroom_protocol::id::QueueId;
@@ -77,10 +76,10 @@ fn verify_question(
             body: body.to_json(),
             timeout: VERIFY_TIMEOUT,
         },
-        event_id: Arc::clone(&action.event_id),
+        event_id: action.event_id.clone(),
         queue_id,
         usage_limit: verify.usage_limit,
-        action_name: Arc::clone(&action.name),
+        action_name: action.name.clone(),
     }))
 }
 
@@ -109,8 +108,8 @@ pub(super) fn direct_pass_question(
             timeout: direct_pass.timeout_used(),
         },
         proxy_key: direct_pass.proxy_key.clone(),
-        event_id: Arc::clone(&action.event_id),
-        action_name: Arc::clone(&action.name),
+        event_id: action.event_id.clone(),
+        action_name: action.name.clone(),
         protected_url: protected_url.to_owned(),
         client_ip: visit.client_ip,
         user_agent: user_agent.to_owned(),

@@ -7,7 +7,7 @@ use super::held::{self, Held};
 use super::visit::Visit;
 use crate::decision::{ActionKind, Decision, Reason};
 
-pub(super) fn decide(action: &CancelAction, visit: &Visit<'_>) -> Decision {
+pub(super) fn decide<'p>(action: &'p CancelAction, visit: &Visit<'_>) -> Decision<'p> {
     // A cookie that is over still names a place that can be given back.
     let held = action
         .rooms

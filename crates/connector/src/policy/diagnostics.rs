@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use anteroom_protocol::client_ip::canonical_text;
@@ -45,7 +44,7 @@ pub(super) enum Check<'a> {
     /// It is good.
     On { token: Cow<'a, str> },
     /// It is not good.
-    Refused(Box<Decision>),
+    Refused(Box<Decision<'static>>),
 }
 
 /// Its room and the address it is bound to are not looked at here (protocol 11-B20).
@@ -70,7 +69,7 @@ pub(super) fn check<'a>(
     }
 }
 
-fn refuse(diagnostics: &Diagnostics, code: &str, fault: TokenFault) -> Decision {
+fn refuse(diagnostics: &Diagnostics, code: &str, fault: TokenFault) -> Decision<'static> {
     let base = diagnostics.error_base.trim_end_matches('/');
     Decision {
         outcome: Outcome::Redirect { location: format!("{base}/diagnostics/connector/error/?code={code}") },
@@ -85,7 +84,7 @@ pub(super) fn cookie(
     url: &str,
     action: Option<&CompiledAction>,
     visit: &Visit<'_>,
-) -> SetCookie {
+) -> SetCookie<'static> {
     let mut entries = Entries::default();
     entries.add("SdkVersion", VER);
     if visit.common.is_inline {
@@ -105,13 +104,13 @@ pub(super) fn cookie(
         entries.add("OriginalUrl", visit.view.url);
         entries.add_request(visit);
         entries.add("ConfigVersion", &visit.common.version_text);
-        entries.add("MatchedConfig", action.map_or("NULL", CompiledAction::name_text));
+        entries.add("MatchedConfig", action.map_or("NULL", CompiledAction::name));
         entries.add_target(action, visit);
         entries.add_fields(action);
     }
     entries.add_direct_pass(visit);
     SetCookie {
-        name: Arc::from(COOKIE_NAME),
+        name: COOKIE_NAME,
         value: Some(cut(entries.0, COOKIE_BYTES_MAX)),
         age_max: COOKIE_AGE_MAX,
         domain: None,

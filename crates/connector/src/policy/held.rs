@@ -111,7 +111,7 @@ fn held<'c, 'v>(
 }
 
 /// Removes the cookies of those rooms that the visitor holds any for.
-pub(super) fn removals(rooms: &Rooms, visit: &Visit<'_>) -> Vec<SetCookie> {
+pub(super) fn removals<'p>(rooms: &'p Rooms, visit: &Visit<'_>) -> Vec<SetCookie<'p>> {
     let is_held = |room: &&Room| {
         let mut is_held = false;
         cookies::visit(visit.headers, &room.cookie_name, &mut |value| {

@@ -1,7 +1,6 @@
 //! A queue action: who has been through the waiting room passes, everybody else is sent there (protocol 5.3).
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use anteroom_protocol::accepted_cookie::{CookieAge, NewAcceptedCookie};
 use anteroom_protocol::integration::RedirectLogic;
@@ -31,7 +30,7 @@ const USAGE_LIMIT_CODE: &str = "qidlimit";
 const TIMEOUT_COOKIE_MINUTES: u32 = 3;
 
 /// Or the question that must be answered first.
-pub(super) fn decide(action: &QueueAction, visit: &Visit<'_>) -> Result<Decision, Box<Question>> {
+pub(super) fn decide<'p>(action: &'p QueueAction, visit: &Visit<'_>) -> Result<Decision<'p>, Box<Question>> {
     let age = CookieAge::Counts { now: visit.now, validity: action.cookie_validity };
     let held = held::first_good(&action.rooms, age, visit);
     if let Held::Good((room, cookie)) = &held {
@@ -91,13 +90,13 @@ fn is_debug_token_of_no_use(text: &str, visit: &Visit<'_>) -> bool {
 }
 
 /// The queue id has been used too often, or nobody says that it has not.
-fn refuse_use(
-    action: &QueueAction,
+fn refuse_use<'p>(
+    action: &'p QueueAction,
     verified: Verified,
     token: Option<&CarriedToken<'_>>,
     is_cookie_good: bool,
     visit: &Visit<'_>,
-) -> Decision {
+) -> Decision<'p> {
     let url = action.address.error_url(
         &common_query(action, visit),
         USAGE_LIMIT_CODE,
@@ -115,13 +114,13 @@ fn refuse_use(
     Decision { set_cookies, ..outcome(action, visit.send_to(url), reason) }
 }
 
-fn let_in_by_token(
-    action: &QueueAction,
+fn let_in_by_token<'p>(
+    action: &'p QueueAction,
     opened: &QueueToken<'_>,
     carried: Option<&CarriedToken<'_>>,
     reason: Reason,
     visit: &Visit<'_>,
-) -> Decision {
+) -> Decision<'p> {
     // What is no known type could not be read back from the cookie, and the visitor would queue for ever.
     let redirect_type = RedirectType::from_text(opened.redirect_type).unwrap_or(RedirectType::Unknown);
     let room = action.rooms.as_slice().iter().find(|room| &*room.event_id == opened.event_id);
@@ -144,13 +143,13 @@ fn let_in_by_token(
     }
 }
 
-fn refuse_token<C>(
-    action: &QueueAction,
+fn refuse_token<'p, C>(
+    action: &'p QueueAction,
     error: &QueueTokenError,
     token: &CarriedToken<'_>,
     held: &Held<C>,
     visit: &Visit<'_>,
-) -> Decision {
+) -> Decision<'p> {
     let (fault, hashed_ip) = match error {
         QueueTokenError::Hash => (TokenFault::Signature, None),
         QueueTokenError::EventId => (TokenFault::Room, None),
@@ -175,12 +174,12 @@ fn refuse_token<C>(
     }
 }
 
-fn send_to_queue(
-    action: &QueueAction,
+fn send_to_queue<'p>(
+    action: &'p QueueAction,
     held: Held<(&Room, HeldCookie<'_>)>,
     token: Option<&CarriedToken<'_>>,
     visit: &Visit<'_>,
-) -> Result<Decision, Box<Question>> {
+) -> Result<Decision<'p>, Box<Question>> {
     let set_cookies = removals(action, &held, visit);
     let (url, reason) = match held {
         Held::OtherAddress((_, cookie)) => {
@@ -199,11 +198,11 @@ fn send_to_queue(
 }
 
 /// What comes of asking the room whether the visitor may pass without queueing; nothing when they may not.
-fn pass_directly(
-    action: &QueueAction,
+fn pass_directly<'p>(
+    action: &'p QueueAction,
     token: Option<&CarriedToken<'_>>,
     visit: &Visit<'_>,
-) -> Result<Option<Decision>, Box<Question>> {
+) -> Result<Option<Decision<'p>>, Box<Question>> {
     let Some(direct_pass) = visit.common.features.direct_pass() else { return Ok(None) };
     visit.is_direct_pass_asked.set(true);
     match &visit.answers.direct_pass {
@@ -238,7 +237,7 @@ fn pass_directly(
 }
 
 /// Of two cookies of one name only the later one is set.
-fn instead_of(mut removals: Vec<SetCookie>, mut passed: Decision) -> Decision {
+fn instead_of<'p>(mut removals: Vec<SetCookie<'p>>, mut passed: Decision<'p>) -> Decision<'p> {
     removals.retain(|removal| passed.set_cookies.iter().all(|written| written.name != removal.name));
     removals.append(&mut passed.set_cookies);
     Decision { set_cookies: removals, ..passed }
@@ -287,7 +286,12 @@ fn other_address_url(
 }
 
 /// The same cookie, as of now.
-pub(super) fn renewed(rooms: &Rooms, room: &Room, cookie: &HeldCookie<'_>, visit: &Visit<'_>) -> SetCookie {
+pub(super) fn renewed<'p>(
+    rooms: &'p Rooms,
+    room: &'p Room,
+    cookie: &HeldCookie<'_>,
+    visit: &Visit<'_>,
+) -> SetCookie<'p> {
     let queue_id = cookie.queue_id.map(|queue_id| queue_id.to_string());
     let renewed = NewAcceptedCookie {
         event_id: &room.event_id,
@@ -301,7 +305,7 @@ pub(super) fn renewed(rooms: &Rooms, room: &Room, cookie: &HeldCookie<'_>, visit
 }
 
 /// Cookies that are not good are removed, so that they are not sent and checked again with each request.
-fn removals<C>(action: &QueueAction, held: &Held<C>, visit: &Visit<'_>) -> Vec<SetCookie> {
+fn removals<'p, C>(action: &'p QueueAction, held: &Held<C>, visit: &Visit<'_>) -> Vec<SetCookie<'p>> {
     match held {
         Held::Nothing => Vec::new(),
         Held::Refused | Held::OtherAddress(_) | Held::Good(_) => held::removals(&action.rooms, visit),
@@ -329,11 +333,11 @@ fn common_query<'a>(action: &'a QueueAction, visit: &Visit<'a>) -> CommonQuery<'
     }
 }
 
-fn outcome(action: &QueueAction, outcome: Outcome, reason: Reason) -> Decision {
+fn outcome(action: &QueueAction, outcome: Outcome, reason: Reason) -> Decision<'_> {
     Decision {
         outcome,
         action: Some(ActionKind::Queue),
-        event_id: Some(Arc::clone(&action.event_id)),
+        event_id: Some(&action.event_id),
         ..Decision::untouched(reason)
     }
 }

@@ -83,7 +83,7 @@ proptest! {
 
         let decided = policy.decide(&view, Timestamp::from_seconds(1_700_000_000)).action_name;
         let explained = first_match(&config, &seen).map(|found| found.integration.name.as_str());
-        prop_assert_eq!(decided.as_deref(), explained);
+        prop_assert_eq!(decided, explained);
         let traced = trace(&config, &seen);
         let traced = traced.iter().find(|trace| trace.is_match()).map(|trace| trace.integration.name.as_str());
         prop_assert_eq!(traced, explained);

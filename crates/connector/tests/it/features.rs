@@ -27,7 +27,7 @@ fn policy_with(document: &Value, features: Features) -> Policy {
     policy_of(document, &Settings { features, ..settings() })
 }
 
-fn location(decision: &Decision) -> &str {
+fn location<'d>(decision: &'d Decision<'_>) -> &'d str {
     match &decision.outcome {
         Outcome::Redirect { location } => location,
         other => panic!("{other:?}"),
@@ -126,11 +126,11 @@ fn verified_document() -> Value {
     document
 }
 
-fn step(policy: &Policy, headers: &[(&str, &str)], answers: &Answers) -> Step {
+fn step<'p>(policy: &'p Policy, headers: &[(&str, &str)], answers: &Answers) -> Step<'p> {
     policy.step(&view("GET", TICKETS, &headers.to_vec()), NOW, answers)
 }
 
-fn decided(step: Step) -> Decision {
+fn decided(step: Step<'_>) -> Decision<'_> {
     match step {
         Step::Decided(decision) => decision,
         Step::Ask(question) => panic!("{question:?}"),
@@ -236,7 +236,8 @@ fn direct_pass_is_asked_before_queueing_and_its_token_is_checked_like_any() {
 
 #[test]
 fn direct_pass_that_fails_lets_nobody_pass_unless_it_is_said() {
-    let decision = decide(&generation_5(false), "GET", TICKETS, &[]);
+    let policy = generation_5(false);
+    let decision = decide(&policy, "GET", TICKETS, &[]);
     assert_eq!((decision.reason, decision.has_failed), (Reason::NothingToShow, false));
     assert!(location(&decision).starts_with("https://queue.shop.example/?c=acme&"));
 }

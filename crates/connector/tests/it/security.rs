@@ -31,7 +31,7 @@ const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 7));
 const ELSEWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 20));
 
 /// Every text that a decision would put into a header.
-fn header_texts(decision: &Decision) -> Vec<String> {
+fn header_texts(decision: &Decision<'_>) -> Vec<String> {
     let mut texts = match &decision.outcome {
         Outcome::Pass => Vec::new(),
         Outcome::Redirect { location: text }

@@ -113,6 +113,11 @@ pub(crate) fn view<'a>(
     RequestView { method, url, headers, client_ip: Some(IpAddr::from([203, 0, 113, 7])), body: None }
 }
 
-pub(crate) fn decide(policy: &Policy, method: &str, url: &str, headers: &[(&str, &str)]) -> Decision {
+pub(crate) fn decide<'p>(
+    policy: &'p Policy,
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+) -> Decision<'p> {
     policy.decide(&view(method, url, &headers.to_vec()), NOW)
 }

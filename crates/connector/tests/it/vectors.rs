@@ -282,13 +282,13 @@ fn cookie_header(input: &Value, write: impl Fn(&str) -> String) -> String {
 }
 
 /// The decision, and what waiting rooms were asked on the way.
-fn ask(
+fn ask<'p>(
     case: &Value,
-    policy: &Policy,
+    policy: &'p Policy,
     url: &str,
     token: Option<&str>,
     cookies: &str,
-) -> (Decision, Vec<Question>) {
+) -> (Decision<'p>, Vec<Question>) {
     let input = &case["input"];
     let mut answers = Answers::default();
     let mut questions = Vec::new();
@@ -320,14 +320,14 @@ fn ask(
     }
 }
 
-fn step(
-    policy: &Policy,
+fn step<'p>(
+    policy: &'p Policy,
     input: &Value,
     url: &str,
     token: Option<&str>,
     cookies: &str,
     answers: &Answers,
-) -> Step {
+) -> Step<'p> {
     let headers = input["headers"].as_object().into_iter().flatten();
     let mut headers =
         headers.map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect::<Vec<_>>();
@@ -354,7 +354,7 @@ fn run_trigger(case: &Value) -> Result<(), String> {
     };
     let input = &case["input"];
     let (decision, _) = ask(&case, &policy, input["url"].as_str().unwrap(), None, &cookie_header(input, enc));
-    let matched = decision.action_name.as_deref();
+    let matched = decision.action_name;
     match demanded(&case) {
         Value::Bool(is_match) => equal(&json!(matched.is_some()), &json!(is_match)),
         other => equal(&json!({ "matched": matched }), other),
@@ -365,7 +365,7 @@ fn run_trigger(case: &Value) -> Result<(), String> {
 fn compare(
     case: &Value,
     full_url: &str,
-    (decision, questions): &(Decision, Vec<Question>),
+    (decision, questions): &(Decision<'_>, Vec<Question>),
     stripped: Option<&str>,
 ) -> Result<(), String> {
     let input = &case["input"];
@@ -396,10 +396,10 @@ fn compare(
     let now = Timestamp::from_seconds(input["now"].as_u64().unwrap_or(1_700_000_000));
     let fields = json!({
         "action_type": decision.action.map(|action| action.as_str()),
-        "event_id": decision.event_id.as_deref(),
+        "event_id": decision.event_id,
         "queue_id": decision.queue_id.map(|id| id.to_string()).unwrap_or_default(),
         "redirect_type": decision.redirect_type.map(|kind| kind.as_str().to_lowercase()).unwrap_or_default(),
-        "action_name": decision.action_name.as_deref().unwrap_or_default(),
+        "action_name": decision.action_name.unwrap_or_default(),
         "is_ajax": decision.is_ajax,
         "set_cookies": decision.set_cookies.iter().map(|cookie| cookie_fields(cookie, now)).collect::<Vec<_>>(),
         "calls": questions.iter().map(call_fields).collect::<Vec<_>>(),
@@ -467,11 +467,11 @@ fn demanded_cookies(demanded: &Value) -> Value {
     fields.collect()
 }
 
-fn cookie_fields(cookie: &SetCookie, now: Timestamp) -> Value {
+fn cookie_fields(cookie: &SetCookie<'_>, now: Timestamp) -> Value {
     json!({
-        "name": *cookie.name,
+        "name": cookie.name,
         "value": cookie.value.as_deref().unwrap_or_default(),
-        "domain": cookie.domain.as_deref().unwrap_or_default(),
+        "domain": cookie.domain.unwrap_or_default(),
         "expires_unix": cookie.expires_at(now).as_seconds(),
         "http_only": cookie.is_http_only,
         "secure": cookie.is_secure,
