@@ -9,44 +9,88 @@ use memchr::memchr;
 
 use crate::view::Headers;
 
-/// Calls `visit` with each cookie of this name as it stands in the request, in its order, which is the browser's:
-/// the most specific first. Names are compared by case.
-///
-/// One pass: a cookie of another name costs the search for its end and, mostly, one comparison.
-pub(crate) fn visit<'v>(
-    headers: &'v dyn Headers,
-    name: &str,
-    visit: &mut dyn FnMut(&'v str) -> ControlFlow<()>,
-) {
-    let mut flow = ControlFlow::Continue(());
-    headers.for_each("cookie", &mut |header| {
-        let mut rest = header;
-        while flow.is_continue() {
-            let end = memchr(b';', rest.as_bytes());
-            let (pair, behind) = rest.split_at(end.unwrap_or(rest.len()));
-            if let Some(value) = pair.trim_ascii_start().strip_prefix(name)
-                && let Some(value) = value.trim_ascii_start().strip_prefix('=')
+/// A cookie's name, to be looked for. Names are compared by case.
+pub(crate) struct CookieName {
+    text: String,
+    /// Whether a header can hold it: a separator in it would end the cookie before.
+    is_possible: bool,
+}
+
+impl CookieName {
+    pub(crate) fn new(text: String) -> Self {
+        Self { is_possible: !text.contains(';'), text }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Calls `visit` with each cookie of this name in the request's order, which is the browser's: the most specific
+    /// first. See [`find_first`](Self::find_first).
+    pub(crate) fn visit<'v>(
+        &self,
+        headers: &'v dyn Headers,
+        visit: &mut dyn FnMut(&'v str) -> ControlFlow<()>,
+    ) {
+        let mut flow = ControlFlow::Continue(());
+        headers.for_each("cookie", &mut |header| {
+            let mut rest = Some(header).filter(|_| self.is_possible);
+            while flow.is_continue()
+                && let Some(text) = rest.and_then(|rest| find(rest, &self.text))
             {
-                flow = visit(unquote(value.trim_ascii()));
+                flow = visit(text);
+                rest = behind_separator(text);
             }
-            let Some(behind) = behind.strip_prefix(';') else { return };
-            rest = behind;
+        });
+    }
+
+    /// What follows the equals sign of the first cookie of this name as it stands in the request, up to the end of the
+    /// header: to read an accepted cookie, its end need not be looked for. [`value`] is the value alone.
+    pub(crate) fn find_first<'v>(&self, headers: &'v dyn Headers) -> Option<&'v str> {
+        if self.is_possible { find_first(headers, &self.text) } else { None }
+    }
+}
+
+fn find_first<'v>(headers: &'v dyn Headers, name: &str) -> Option<&'v str> {
+    let mut first = None;
+    headers.for_each("cookie", &mut |header| {
+        if first.is_none() {
+            first = find(header, name);
         }
     });
+    first
+}
+
+/// A cookie of another name costs one comparison and the search for its end. No separator is in the name.
+fn find<'v>(header: &'v str, name: &str) -> Option<&'v str> {
+    let mut rest = header;
+    loop {
+        if let Some(behind) = rest.trim_ascii_start().strip_prefix(name)
+            && let Some(text) = behind.trim_ascii_start().strip_prefix('=')
+        {
+            return Some(text);
+        }
+        rest = behind_separator(rest)?;
+    }
+}
+
+fn behind_separator(text: &str) -> Option<&str> {
+    memchr(b';', text.as_bytes()).map(|at| &text[at + 1..])
+}
+
+/// The value at the beginning of what follows a cookie's equals sign.
+pub(crate) fn value(text: &str) -> &str {
+    let value = text[..memchr(b';', text.as_bytes()).unwrap_or(text.len())].trim_ascii();
+    value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value)
 }
 
 /// The first cookie of this name, decoded; empty when there is none.
 pub(crate) fn first_decoded<'v>(headers: &'v dyn Headers, name: &str) -> Cow<'v, str> {
-    // No cookie has such a name, whatever a trigger asks for; `visit` would take part of the value for it.
-    if name.contains('=') || name.trim_ascii_end() != name {
+    // No cookie has such a name, whatever a trigger asks for; part of a value could be taken for it.
+    if name.contains(['=', ';']) || name.trim_ascii_end() != name {
         return Cow::Borrowed("");
     }
-    let mut first = "";
-    visit(headers, name, &mut |value| {
-        first = value;
-        ControlFlow::Break(())
-    });
-    encode::percent_decode(first)
+    encode::percent_decode(find_first(headers, name).map(value).unwrap_or_default())
 }
 
 /// Room for an accepted cookie's decoded value.
@@ -60,10 +104,6 @@ pub(crate) fn decode_accepted<'b>(buffer: &'b mut AcceptedValueBuffer, value: &'
     } else {
         Some(value)
     }
-}
-
-fn unquote(value: &str) -> &str {
-    value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value)
 }
 
 #[cfg(test)]
@@ -80,6 +120,23 @@ mod tests {
         let headers = [("cookie", "segment=x; seg \t = y ; seg=z")];
         assert_eq!(first_decoded(&headers, "seg"), "y");
         assert_eq!(first_decoded(&[("cookie", "a=b=c")], "a=b"), "");
+        assert_eq!(first_decoded(&[("cookie", "a;b=c")], "a;b"), "");
+    }
+
+    #[test]
+    fn every_cookie_of_a_name_is_visited_until_it_is_enough() {
+        let headers = [("cookie", "a=1; b=2;a=3 ;; aa=4"), ("cookie", "a = \"5\""), ("cookie", "a=6")];
+        let visited = |name: &str, enough: &str| {
+            let mut visited = Vec::new();
+            CookieName::new(name.to_owned()).visit(&headers, &mut |text| {
+                visited.push(value(text));
+                if value(text) == enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            visited
+        };
+        assert_eq!(visited("a", ""), ["1", "3", "5", "6"]);
+        assert_eq!(visited("a", "5"), ["1", "3", "5"]);
+        assert_eq!(visited("a=1; b", ""), [""; 0]);
     }
 
     #[test]

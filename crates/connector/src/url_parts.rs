@@ -3,36 +3,51 @@
 //! Nothing is decoded or folded. What does not look like an address is split all the same, so `ex.com/path` has
 //! no host and the whole text as its path (protocol section 4.4).
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 /// The authority of an address, user information and port included; empty when there is none.
 pub fn host_name(url: &str) -> &str {
-    split(url).0
+    UrlParts::of(url).host_name
 }
 
 /// The path of an address, un-decoded; empty when there is none.
 pub fn page_path(url: &str) -> &str {
-    split(url).1
+    UrlParts::of(url).page_path
 }
 
-fn split(url: &str) -> (&str, &str) {
-    let rest = after_scheme(url);
-    let (host, rest) = match rest.strip_prefix("//") {
-        Some(rest) => rest.split_at(end_before(rest, |byte| matches!(byte, b'/' | b'?' | b'#'))),
-        None => ("", rest),
-    };
-    (host, &rest[..memchr2(b'?', b'#', rest.as_bytes()).unwrap_or(rest.len())])
+/// An address in pieces.
+#[derive(Clone, Copy)]
+pub(crate) struct UrlParts<'u> {
+    /// The [`host_name`].
+    pub(crate) host_name: &'u str,
+    /// The [`page_path`].
+    pub(crate) page_path: &'u str,
+    /// The query with its question mark and the fragment with its number sign; may be empty.
+    pub(crate) query_and_fragment: &'u str,
 }
 
-fn after_scheme(url: &str) -> &str {
-    let (scheme, rest) = url.split_at(end_before(url, |byte| matches!(byte, b':' | b'/' | b'?' | b'#')));
-    match rest.strip_prefix(':') {
-        Some(rest) if !scheme.is_empty() => rest,
-        _ => url,
+impl<'u> UrlParts<'u> {
+    #[inline]
+    pub(crate) fn of(url: &'u str) -> Self {
+        let (before, query_and_fragment) =
+            url.split_at(memchr2(b'?', b'#', url.as_bytes()).unwrap_or(url.len()));
+        let rest = after_scheme(before);
+        let (host_name, page_path) = match rest.strip_prefix("//") {
+            Some(rest) => rest.split_at(memchr(b'/', rest.as_bytes()).unwrap_or(rest.len())),
+            None => ("", rest),
+        };
+        Self { host_name, page_path, query_and_fragment }
     }
 }
 
-/// Byte by byte: schemes and hosts are too short for anything cleverer to pay.
-fn end_before(text: &str, is_end: impl Fn(u8) -> bool) -> usize {
-    text.bytes().position(is_end).unwrap_or(text.len())
+/// `url` ends before its query and its fragment.
+fn after_scheme(url: &str) -> &str {
+    // Nearly every address begins with one of these.
+    if let Some(rest) = url.strip_prefix("https:").or_else(|| url.strip_prefix("http:")) {
+        return rest;
+    }
+    match url.find([':', '/']).map(|end| url.split_at(end)) {
+        Some((scheme, rest)) if !scheme.is_empty() => rest.strip_prefix(':').unwrap_or(url),
+        _ => url,
+    }
 }

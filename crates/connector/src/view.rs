@@ -39,16 +39,20 @@ pub trait Headers {
 /// Headers as pairs of name and value, for tests and for small hosts.
 impl<N: AsRef<str>, V: AsRef<str>> Headers for [(N, V)] {
     fn get(&self, name: &str) -> Option<&str> {
-        self.iter()
-            .find(|(known, _)| known.as_ref().eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_ref())
+        self.iter().find(|(known, _)| is_same(known.as_ref(), name)).map(|(_, value)| value.as_ref())
     }
 
     fn for_each<'a>(&'a self, name: &str, each: &mut dyn FnMut(&'a str)) {
-        for (_, value) in self.iter().filter(|(known, _)| known.as_ref().eq_ignore_ascii_case(name)) {
+        for (_, value) in self.iter().filter(|(known, _)| is_same(known.as_ref(), name)) {
             each(value.as_ref());
         }
     }
+}
+
+/// Most names differ in their length or in their first letter, so this looks no further.
+fn is_same(known: &str, name: &str) -> bool {
+    known.len() == name.len()
+        && known.bytes().zip(name.bytes()).all(|(one, other)| one.eq_ignore_ascii_case(&other))
 }
 
 impl<N: AsRef<str>, V: AsRef<str>, const LEN: usize> Headers for [(N, V); LEN] {

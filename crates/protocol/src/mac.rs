@@ -67,16 +67,17 @@ impl Key {
 
     /// The MAC of the parts, joined without anything between them.
     pub fn sign(&self, parts: &[&[u8]]) -> Mac {
+        self.signing(parts).finish()
+    }
+
+    /// The parts laid out to be signed.
+    #[inline]
+    pub(crate) fn signing(&self, parts: &[&[u8]]) -> Signing<'_> {
         let mut text = Blocks::after_key(self.inner);
         for part in parts.iter().filter(|part| !part.is_empty()) {
             text.push(part);
         }
-        // The second hash is always of one block: the first hash and its padding.
-        let mut block = OUTER_PADDING;
-        block[..MAC_LEN].copy_from_slice(&text.finish());
-        let mut state = self.outer;
-        compress256(&mut state, &[block]);
-        Mac(to_bytes(state))
+        Signing { key: self, text }
     }
 
     /// Whether this is the MAC of the parts. Takes the same time wherever the two differ.
@@ -87,7 +88,29 @@ impl Key {
     /// Whether this text is the MAC of the parts in lower-case hex digits. Upper case is refused. Takes the same
     /// time wherever the two differ.
     pub fn verifies_hex(&self, parts: &[&[u8]], hex: &str) -> bool {
-        hex.len() == HEX_LEN && constant_time_eq(&self.sign(parts).to_hex().0, hex.as_bytes())
+        self.signing(parts).is_signed_by(hex)
+    }
+}
+
+/// A text that lies ready to be signed.
+pub(crate) struct Signing<'k> {
+    key: &'k Key,
+    text: Blocks,
+}
+
+impl Signing<'_> {
+    fn finish(self) -> Mac {
+        // The second hash is always of one block: the first hash and its padding.
+        let mut block = OUTER_PADDING;
+        block[..MAC_LEN].copy_from_slice(&self.text.finish());
+        let mut state = self.key.outer;
+        compress256(&mut state, &[block]);
+        Mac(to_bytes(state))
+    }
+
+    /// See [`Key::verifies_hex`].
+    pub(crate) fn is_signed_by(self, hex: &str) -> bool {
+        hex.len() == HEX_LEN && constant_time_eq(&self.finish().to_hex().0, hex.as_bytes())
     }
 }
 
@@ -152,11 +175,24 @@ struct Blocks {
 }
 
 impl Blocks {
+    #[inline]
     fn after_key(state: State) -> Self {
         Self { state, bytes: [0; 2 * BLOCK_LEN], filled: 0, hashed: BLOCK_LEN }
     }
 
-    fn push(&mut self, mut part: &[u8]) {
+    #[inline]
+    fn push(&mut self, part: &[u8]) {
+        let end = self.filled + part.len();
+        if end < self.bytes.len() {
+            self.bytes[self.filled..end].copy_from_slice(part);
+            self.filled = end;
+        } else {
+            self.push_beyond(part);
+        }
+    }
+
+    #[inline(never)]
+    fn push_beyond(&mut self, mut part: &[u8]) {
         loop {
             let room = &mut self.bytes[self.filled..];
             if part.len() < room.len() {

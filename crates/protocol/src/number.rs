@@ -24,6 +24,7 @@ pub(crate) fn parse_int(text: &str) -> Option<i64> {
 }
 
 /// An unsigned number of 1 to 19 decimal digits and nothing else; so many never overflow.
+#[inline]
 pub(crate) fn parse_digits(text: &str) -> Option<u64> {
     if !(1..=19).contains(&text.len()) {
         return None;

@@ -7,6 +7,7 @@ use anteroom_protocol::accepted_cookie::{self, CookieRoom};
 use anteroom_protocol::integration::{Action, CookieAttributes, Integration, RedirectLogic, RoomPlace};
 use anteroom_protocol::redirect::RoomAddress;
 
+use crate::cookies::CookieName;
 use crate::set_cookie::{COOKIE_AGE_MAX, SetCookie};
 use crate::settings::Settings;
 
@@ -60,7 +61,7 @@ pub(super) struct Rooms {
 /// One room of an action.
 pub(super) struct Room {
     pub(super) event_id: String,
-    pub(super) cookie_name: String,
+    pub(super) cookie_name: CookieName,
     is_queue_id_needed: bool,
 }
 
@@ -120,7 +121,7 @@ impl Rooms {
     fn new(event_ids: &[String], cookies: &CookieAttributes, need_queue_id: &HashSet<String>) -> Self {
         let room = |event_id: &String| Room {
             event_id: event_id.clone(),
-            cookie_name: accepted_cookie::name(event_id),
+            cookie_name: CookieName::new(accepted_cookie::name(event_id)),
             is_queue_id_needed: need_queue_id.contains(&event_id.to_ascii_lowercase()),
         };
         Self {
@@ -138,7 +139,7 @@ impl Rooms {
     /// A header that writes this value to the room's cookie, or removes the cookie.
     pub(super) fn set_cookie<'p>(&'p self, room: &'p Room, value: Option<String>) -> SetCookie<'p> {
         SetCookie {
-            name: &room.cookie_name,
+            name: room.cookie_name.as_str(),
             value,
             age_max: COOKIE_AGE_MAX,
             domain: self.domain.as_deref(),

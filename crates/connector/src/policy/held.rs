@@ -19,6 +19,7 @@ use crate::set_cookie::SetCookie;
 const COOKIES_OF_A_NAME_MAX: usize = 4;
 
 /// What a genuine cookie says.
+#[derive(Clone)]
 pub(super) struct HeldCookie<'v> {
     pub(super) queue_id: Option<QueueId>,
     pub(super) fixed_validity_minutes: Option<u32>,
@@ -37,49 +38,44 @@ pub(super) enum Held<C> {
     Good(C),
 }
 
-/// The first good cookie, in the order of the rooms; without one, the last room with a cookie tells.
-pub(super) fn first_good<'r, 'v>(
-    rooms: &'r Rooms,
-    age: CookieAge,
-    visit: &Visit<'v>,
-) -> Held<(&'r Room, HeldCookie<'v>)> {
-    let mut held = Held::Nothing;
-    for room in rooms.as_slice() {
-        match of_room(room, age, visit) {
-            Held::Nothing => {}
-            Held::Refused => held = Held::Refused,
-            Held::OtherAddress(cookie) => held = Held::OtherAddress((room, cookie)),
-            Held::Good(cookie) => return Held::Good((room, cookie)),
-        }
+/// The first good cookie of a room; without one, its first cookie tells.
+#[inline]
+pub(super) fn of_room<'v>(room: &Room, age: CookieAge, visit: &Visit<'v>) -> Held<HeldCookie<'v>> {
+    let Some(first) = room.cookie_name.find_first(visit.headers) else { return Held::Nothing };
+    let mut held = open(first, room, age, visit);
+    if !matches!(held, Held::Good(_)) {
+        try_others(&mut held, room, age, visit);
     }
     held
 }
 
-/// The first good cookie of a room; without one, its first cookie tells.
-pub(super) fn of_room<'v>(room: &Room, age: CookieAge, visit: &Visit<'v>) -> Held<HeldCookie<'v>> {
-    let mut held = Held::Nothing;
+/// The same when the first is not good.
+#[inline(never)]
+fn try_others<'v>(held: &mut Held<HeldCookie<'v>>, room: &Room, age: CookieAge, visit: &Visit<'v>) {
     let mut tried = 0;
-    cookies::visit(visit.headers, &room.cookie_name, &mut |value| {
-        let found = open(value, room, age, visit);
-        let is_good = matches!(found, Held::Good(_));
-        if is_good || matches!(held, Held::Nothing) {
-            held = found;
-        }
+    room.cookie_name.visit(visit.headers, &mut |text| {
         tried += 1;
-        if is_good || tried == COOKIES_OF_A_NAME_MAX {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
+        // The first one has been looked at.
+        if tried > 1 {
+            let found = open(text, room, age, visit);
+            let is_good = matches!(found, Held::Good(_));
+            if is_good || matches!(held, Held::Nothing) {
+                *held = found;
+            }
+            if is_good {
+                return ControlFlow::Break(());
+            }
         }
+        if tried == COOKIES_OF_A_NAME_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    held
 }
 
-fn open<'v>(value: &'v str, room: &Room, age: CookieAge, visit: &Visit<'_>) -> Held<HeldCookie<'v>> {
+#[inline]
+fn open<'v>(text: &'v str, room: &Room, age: CookieAge, visit: &Visit<'_>) -> Held<HeldCookie<'v>> {
     let key = &visit.common.key;
-    match AcceptedCookie::open_encoded(value, key, room.for_cookie(), age, visit.client_ip) {
+    match AcceptedCookie::open_in_header(text, key, room.for_cookie(), age, visit.client_ip) {
         Some(opened) => held(&opened, Cow::Borrowed),
-        None => open_decoded(value, room, age, visit),
+        None => open_decoded(cookies::value(text), room, age, visit),
     }
 }
 
@@ -114,8 +110,8 @@ fn held<'c, 'v>(
 pub(super) fn removals<'p>(rooms: &'p Rooms, visit: &Visit<'_>) -> Vec<SetCookie<'p>> {
     let is_held = |room: &&Room| {
         let mut is_held = false;
-        cookies::visit(visit.headers, &room.cookie_name, &mut |value| {
-            is_held = !value.is_empty();
+        room.cookie_name.visit(visit.headers, &mut |text| {
+            is_held = !cookies::value(text).is_empty();
             if is_held { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         is_held

@@ -30,28 +30,58 @@ const USAGE_LIMIT_CODE: &str = "qidlimit";
 const TIMEOUT_COOKIE_MINUTES: u32 = 3;
 
 /// Or the question that must be answered first.
-pub(super) fn decide<'p>(action: &'p QueueAction, visit: &Visit<'_>) -> Result<Decision<'p>, Box<Question>> {
+pub(super) fn decide<'p>(
+    action: &'p QueueAction,
+    visit: &Visit<'_>,
+    decision: &mut Decision<'p>,
+) -> Result<(), Box<Question>> {
     let age = CookieAge::Counts { now: visit.now, validity: action.cookie_validity };
-    let held = held::first_good(&action.rooms, age, visit);
-    if let Held::Good((room, cookie)) = &held {
-        let verified = asking::verify(action, cookie.queue_id, visit)?;
-        if verified.is_refused() {
-            return Ok(refuse_use(action, verified, visit.carried_token().as_ref(), true, visit));
+    let mut others = Held::Nothing;
+    for room in action.rooms.as_slice() {
+        // Looked at where it lies, as moving it would take time.
+        match &held::of_room(room, age, visit) {
+            Held::Nothing => {}
+            Held::Refused => others = Held::Refused,
+            Held::OtherAddress(cookie) => others = Held::OtherAddress(cookie.clone()),
+            Held::Good(cookie) => return let_in_by_cookie(action, room, cookie, visit, decision),
         }
-        let set_cookies = if action.is_cookie_extended && cookie.fixed_validity_minutes.is_none() {
-            vec![renewed(&action.rooms, room, cookie, visit)]
-        } else {
-            Vec::new()
-        };
-        return Ok(Decision {
-            set_cookies,
-            queue_id: cookie.queue_id,
-            redirect_type: Some(cookie.redirect_type),
-            has_failed: verified == Verified::AllowedUnanswered,
-            ..outcome(action, visit.let_in(visit.token_in_address().as_ref()), Reason::CookieAccepted)
-        });
     }
+    *decision = decide_without_cookie(action, others, visit)?;
+    Ok(())
+}
 
+fn let_in_by_cookie<'p>(
+    action: &'p QueueAction,
+    room: &'p Room,
+    cookie: &HeldCookie<'_>,
+    visit: &Visit<'_>,
+    decision: &mut Decision<'p>,
+) -> Result<(), Box<Question>> {
+    let verified = asking::verify(action, cookie.queue_id, visit)?;
+    if verified.is_refused() {
+        *decision = refuse_use(action, verified, visit.carried_token().as_ref(), true, visit);
+        return Ok(());
+    }
+    if action.is_cookie_extended && cookie.fixed_validity_minutes.is_none() {
+        decision.set_cookies = vec![renewed(&action.rooms, room, cookie, visit)];
+    }
+    if let Some(token) = visit.token_in_address() {
+        decision.outcome = visit.let_in(Some(&token));
+    }
+    decision.action = Some(ActionKind::Queue);
+    decision.event_id = Some(&action.event_id);
+    decision.queue_id = cookie.queue_id;
+    decision.redirect_type = Some(cookie.redirect_type);
+    decision.has_failed = verified == Verified::AllowedUnanswered;
+    decision.reason = Reason::CookieAccepted;
+    Ok(())
+}
+
+fn decide_without_cookie<'p>(
+    action: &'p QueueAction,
+    held: Held<HeldCookie<'_>>,
+    visit: &Visit<'_>,
+) -> Result<Decision<'p>, Box<Question>> {
     let token = visit.carried_token();
     let Some(carried) = &token else { return send_to_queue(action, held, token.as_ref(), visit) };
     match open(&carried.text, action, visit) {
@@ -143,11 +173,11 @@ fn let_in_by_token<'p>(
     }
 }
 
-fn refuse_token<'p, C>(
+fn refuse_token<'p>(
     action: &'p QueueAction,
     error: &QueueTokenError,
     token: &CarriedToken<'_>,
-    held: &Held<C>,
+    held: &Held<HeldCookie<'_>>,
     visit: &Visit<'_>,
 ) -> Decision<'p> {
     let (fault, hashed_ip) = match error {
@@ -176,13 +206,13 @@ fn refuse_token<'p, C>(
 
 fn send_to_queue<'p>(
     action: &'p QueueAction,
-    held: Held<(&Room, HeldCookie<'_>)>,
+    held: Held<HeldCookie<'_>>,
     token: Option<&CarriedToken<'_>>,
     visit: &Visit<'_>,
 ) -> Result<Decision<'p>, Box<Question>> {
     let set_cookies = removals(action, &held, visit);
     let (url, reason) = match held {
-        Held::OtherAddress((_, cookie)) => {
+        Held::OtherAddress(cookie) => {
             (other_address_url(action, &cookie, token, visit), Reason::CookieOfAnotherAddress)
         }
         Held::Refused | Held::Nothing | Held::Good(_) => {
@@ -305,7 +335,11 @@ pub(super) fn renewed<'p>(
 }
 
 /// Cookies that are not good are removed, so that they are not sent and checked again with each request.
-fn removals<'p, C>(action: &'p QueueAction, held: &Held<C>, visit: &Visit<'_>) -> Vec<SetCookie<'p>> {
+fn removals<'p>(
+    action: &'p QueueAction,
+    held: &Held<HeldCookie<'_>>,
+    visit: &Visit<'_>,
+) -> Vec<SetCookie<'p>> {
     match held {
         Held::Nothing => Vec::new(),
         Held::Refused | Held::OtherAddress(_) | Held::Good(_) => held::removals(&action.rooms, visit),

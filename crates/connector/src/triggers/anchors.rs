@@ -18,6 +18,8 @@ pub(super) struct Anchors {
     /// The actions to look at whatever occurs.
     always: Numbers,
     places: Vec<Place>,
+    /// By action: whether it matches as soon as one of its anchors occurs, so that nothing more is to be looked at.
+    is_enough: Vec<bool>,
 }
 
 /// The anchors in one thing of a request, compared in one way.
@@ -40,7 +42,8 @@ struct Anchor {
 impl Anchors {
     /// Finds the anchors of each action. Texts to be equal to are looked for as well, because what is equal occurs.
     pub(super) fn of(actions: &[ActionTriggers], sources: &mut SourcesBuilder) -> Self {
-        let mut found = Self { always: Numbers::default(), places: Vec::new() };
+        let is_enough = actions.iter().map(|action| action.0.iter().all(is_anchor_enough)).collect();
+        let mut found = Self { always: Numbers::default(), places: Vec::new(), is_enough };
         for (action, triggers) in actions.iter().enumerate() {
             let anchors =
                 triggers.0.iter().map(|trigger| of_trigger(trigger, sources)).collect::<Option<Vec<_>>>();
@@ -68,17 +71,23 @@ impl Anchors {
         actions[anchor.needle].push(action);
     }
 
-    /// The actions that may be for this request, in their order; all that are for it are among them.
-    pub(super) fn worth_a_look(&self, values: &Values<'_, '_>) -> impl Iterator<Item = usize> {
+    /// The first action that is for this request: `is_match` says so of those that are worth a look, in their order.
+    pub(super) fn first_match(
+        &self,
+        values: &mut Values<'_, '_>,
+        mut is_match: impl FnMut(usize, &mut Values<'_, '_>) -> bool,
+    ) -> Option<usize> {
         let mut found = Numbers::default();
         for place in &self.places {
-            for needle in values.hits(place.source, place.case).iter() {
+            values.hits(place.source, place.case).for_each(|needle| {
                 for &action in place.actions.get(needle).into_iter().flatten() {
                     found.insert(action);
                 }
-            }
+            });
         }
-        found.into_union(&self.always)
+        found.first_of_union(&self.always, |action| {
+            (self.is_enough[action] && found.contains(action)) || is_match(action, values)
+        })
     }
 }
 
@@ -91,6 +100,20 @@ fn of_trigger(trigger: &CompiledTrigger, sources: &mut SourcesBuilder) -> Option
     let best =
         trigger.parts.iter().filter(|part| is_anchored(part)).min_by_key(|part| cost(part, sources))?;
     of_part(best, sources)
+}
+
+/// Whether the trigger matches wherever one of its anchors occurs: it asks for nothing else.
+fn is_anchor_enough(trigger: &CompiledTrigger) -> bool {
+    let is_text = |needle: &Needle| matches!(needle, Needle::Text(_));
+    let is_enough = |part: &Part| match part {
+        Part::Never | Part::Compare { is_negative: true, .. } => false,
+        Part::Compare { comparison, .. } => match comparison {
+            Comparison::Contains(needle) => is_text(needle),
+            Comparison::ContainsAny(needles) => needles.iter().all(is_text),
+            Comparison::EqualsAny(_) => false,
+        },
+    };
+    (trigger.is_any_enough || trigger.parts.len() == 1) && trigger.parts.iter().all(is_enough)
 }
 
 /// Whether a part can match only where a text of its own occurs.

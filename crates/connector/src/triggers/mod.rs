@@ -68,8 +68,8 @@ impl TriggersBuilder {
 
 impl Triggers {
     /// The number of the first action that is for this request.
-    pub(crate) fn first_match(&self, values: &Values<'_, '_>) -> Option<usize> {
-        self.anchors.worth_a_look(values).find(|&action| self.actions[action].is_match(values))
+    pub(crate) fn first_match(&self, values: &mut Values<'_, '_>) -> Option<usize> {
+        self.anchors.first_match(values, |action, values| self.actions[action].is_match(values))
     }
 
     /// Whether the request's body is looked at.
@@ -178,7 +178,7 @@ impl SourcesBuilder {
 struct ActionTriggers(Vec<CompiledTrigger>);
 
 impl ActionTriggers {
-    fn is_match(&self, values: &Values<'_, '_>) -> bool {
+    fn is_match(&self, values: &mut Values<'_, '_>) -> bool {
         self.0.iter().any(|trigger| trigger.is_match(values))
     }
 }
@@ -190,7 +190,7 @@ struct CompiledTrigger {
 }
 
 impl CompiledTrigger {
-    fn is_match(&self, values: &Values<'_, '_>) -> bool {
+    fn is_match(&self, values: &mut Values<'_, '_>) -> bool {
         if self.is_any_enough {
             self.parts.iter().any(|part| part.is_match(values))
         } else {
@@ -265,9 +265,9 @@ impl Part {
         Self::Compare { source, case, is_negative: part.is_negative, comparison }
     }
 
-    fn is_match(&self, values: &Values<'_, '_>) -> bool {
+    fn is_match(&self, values: &mut Values<'_, '_>) -> bool {
         let Self::Compare { source, case, is_negative, comparison } = self else { return false };
-        let occurs = |needle: Needle| match needle {
+        let mut occurs = |needle: Needle| match needle {
             Needle::Empty => true,
             Needle::Anything => !values.text(*source).is_empty(),
             Needle::Text(number) => values.hits(*source, *case).contains(number),

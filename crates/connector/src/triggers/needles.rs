@@ -2,8 +2,16 @@
 
 use std::collections::HashMap;
 
-use aho_corasick::automaton::OverlappingState;
-use aho_corasick::{AhoCorasick, BuildError};
+use aho_corasick::automaton::{Automaton, OverlappingState};
+use aho_corasick::dfa::DFA;
+use aho_corasick::nfa::contiguous::NFA;
+use aho_corasick::{Anchored, BuildError, Input};
+
+/// So many texts make an automaton that takes one step for each byte, but much memory; more of them share a leaner one.
+const DENSE_NEEDLES_MAX: usize = 100;
+
+/// A text of so many bytes is walked byte by byte: to skip to the next place where a needle may begin pays in longer ones.
+const SHORT_BYTES_MAX: usize = 64;
 
 /// Texts to look for, numbered as they were added.
 #[derive(Debug, Default)]
@@ -31,95 +39,139 @@ impl NeedlesBuilder {
 
     /// With `is_folded`, ASCII letters are found in either case.
     pub(super) fn build(&self, is_folded: bool) -> Result<Needles, BuildError> {
-        let automaton = match self.needles.as_slice() {
-            [] => None,
-            needles => Some(AhoCorasick::builder().ascii_case_insensitive(is_folded).build(needles)?),
+        let finder = match self.needles.as_slice() {
+            [] => Finder::Nothing,
+            needles if needles.len() <= DENSE_NEEDLES_MAX => {
+                Finder::Dense(DFA::builder().ascii_case_insensitive(is_folded).build(needles)?)
+            }
+            needles => Finder::Lean(NFA::builder().ascii_case_insensitive(is_folded).build(needles)?),
         };
-        Ok(Needles { automaton, count: self.needles.len() })
+        Ok(Needles { finder, count: self.needles.len() })
     }
 }
 
 /// Texts to look for, made ready.
 #[derive(Debug)]
 pub(super) struct Needles {
-    automaton: Option<AhoCorasick>,
+    finder: Finder,
     count: usize,
 }
 
+#[derive(Debug)]
+enum Finder {
+    Nothing,
+    Dense(DFA),
+    Lean(NFA),
+}
+
 impl Needles {
-    /// Looks for all of them. The time is that of the text's length, and of the occurrences until each needle has
-    /// been seen.
-    pub(super) fn find(&self, text: &str) -> Numbers {
-        let mut hits = Numbers::default();
-        let Some(automaton) = &self.automaton else { return hits };
+    /// Looks for all of them, and adds those that occur. The time is that of the text's length, and of the occurrences
+    /// until each needle has been seen.
+    pub(super) fn find(&self, text: &str, hits: &mut Numbers) {
+        match &self.finder {
+            Finder::Nothing => {}
+            Finder::Dense(automaton) => find(automaton, self.count, text, hits),
+            Finder::Lean(automaton) => find(automaton, self.count, text, hits),
+        }
+    }
+}
+
+/// `missing` is the number of needles that have not been seen yet.
+fn find(automaton: &impl Automaton, mut missing: usize, text: &str, hits: &mut Numbers) {
+    if text.len() > SHORT_BYTES_MAX {
         let mut state = OverlappingState::start();
-        let mut missing = self.count;
-        while missing > 0 {
-            // It fails only for automata built to report leftmost matches, and this one is not.
-            if automaton.try_find_overlapping(text, &mut state).is_err() {
-                break;
-            }
-            let Some(found) = state.get_match() else { break };
+        // It fails only for automata built to report leftmost matches, and this one is not.
+        while missing > 0
+            && automaton.try_find_overlapping(&Input::new(text), &mut state).is_ok()
+            && let Some(found) = state.get_match()
+        {
             missing -= usize::from(hits.insert(found.pattern().as_usize()));
         }
-        hits
+        return;
+    }
+    let Ok(mut state) = automaton.start_state(Anchored::No) else { return };
+    for byte in text.bytes() {
+        state = automaton.next_state(Anchored::No, state, byte);
+        if automaton.is_special(state) && automaton.is_match(state) {
+            for index in 0..automaton.match_len(state) {
+                missing -= usize::from(hits.insert(automaton.match_pattern(state, index).as_usize()));
+            }
+            if missing == 0 {
+                return;
+            }
+        }
     }
 }
 
 /// A set of numbers. It takes an allocation only once it holds one beyond 127.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
-    first: u128,
-    more: Vec<u128>,
+    first: [u64; FIRST_WORDS],
+    more: Vec<u64>,
 }
+
+const FIRST_WORDS: usize = 2;
 
 impl Numbers {
     /// Adds a number and says whether it is new.
     pub(super) fn insert(&mut self, number: usize) -> bool {
-        let bit = 1 << (number % 128);
-        let word = match number / 128 {
-            0 => &mut self.first,
-            at => {
-                if self.more.len() < at {
-                    self.more.resize(at, 0);
+        let at = number / 64;
+        let word = match self.first.get_mut(at) {
+            Some(word) => word,
+            None => {
+                let at = at - FIRST_WORDS;
+                if self.more.len() <= at {
+                    self.more.resize(at + 1, 0);
                 }
-                &mut self.more[at - 1]
+                &mut self.more[at]
             }
         };
+        let bit = 1 << (number % 64);
         let is_new = *word & bit == 0;
         *word |= bit;
         is_new
     }
 
     pub(super) fn contains(&self, number: usize) -> bool {
-        self.word(number / 128) & (1 << (number % 128)) != 0
+        self.word(number / 64) & (1 << (number % 64)) != 0
     }
 
-    /// The numbers of this set, the lowest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = usize> {
-        (0..=self.more.len()).flat_map(|at| bits(self.word(at)).map(move |bit| 128 * at + bit))
-    }
-
-    /// Those that are in this set or in the other one, the lowest first.
-    pub(super) fn into_union(self, other: &Self) -> impl Iterator<Item = usize> {
-        let last = self.more.len().max(other.more.len());
-        (0..=last).flat_map(move |at| bits(self.word(at) | other.word(at)).map(move |bit| 128 * at + bit))
-    }
-
-    fn word(&self, at: usize) -> u128 {
-        match at {
-            0 => self.first,
-            _ => self.more.get(at - 1).copied().unwrap_or_default(),
+    /// Calls `each` with the numbers of this set, the lowest first.
+    pub(super) fn for_each(&self, mut each: impl FnMut(usize)) {
+        for (at, word) in self.first.iter().chain(&self.more).enumerate() {
+            first_bit(at, *word, |number| {
+                each(number);
+                false
+            });
         }
+    }
+
+    /// The lowest number that is in this set or in the other one and is wanted.
+    pub(super) fn first_of_union(
+        &self,
+        other: &Self,
+        mut is_wanted: impl FnMut(usize) -> bool,
+    ) -> Option<usize> {
+        let words = FIRST_WORDS + self.more.len().max(other.more.len());
+        (0..words).find_map(|at| first_bit(at, self.word(at) | other.word(at), &mut is_wanted))
+    }
+
+    fn word(&self, at: usize) -> u64 {
+        let word = self.first.get(at).or_else(|| self.more.get(at - FIRST_WORDS));
+        word.copied().unwrap_or_default()
     }
 }
 
-fn bits(mut word: u128) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let bit = word.trailing_zeros();
-        word &= word.checked_sub(1)?;
-        Some(bit as usize)
-    })
+/// The lowest wanted number of those that the word at this place stands for.
+fn first_bit(at: usize, mut word: u64, mut is_wanted: impl FnMut(usize) -> bool) -> Option<usize> {
+    while word != 0 {
+        let number = 64 * at + word.trailing_zeros() as usize;
+        if is_wanted(number) {
+            return Some(number);
+        }
+        word &= word - 1;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -134,18 +186,36 @@ mod tests {
         }
         assert_eq!(builder.add("<7>"), 7);
         let inner = builder.add("7>");
-        let hits = builder.build(false).unwrap().find("<7><299>");
-        for number in 0..300 {
-            assert_eq!(hits.contains(number), number == 7 || number == 299, "{number}");
+        let needles = builder.build(false).unwrap();
+        let long = format!("{}<299>", "<7>".repeat(30));
+        for text in ["<7><299>", &long] {
+            let mut hits = Numbers::default();
+            needles.find(text, &mut hits);
+            let mut found = Vec::new();
+            hits.for_each(|number| found.push(number));
+            assert_eq!(found, [7, 299, inner]);
+            assert!([7, 299, inner].iter().all(|number| hits.contains(*number)) && !hits.contains(8));
         }
-        assert!(hits.contains(inner));
-        assert_eq!(hits.iter().collect::<Vec<_>>(), [7, 299, inner]);
-        let mut others = Numbers::default();
+    }
+
+    #[test]
+    fn union_is_searched_from_the_lowest_number_on() {
+        let [mut some, mut others] = [Numbers::default(), Numbers::default()];
+        for number in [7, 299, 300] {
+            some.insert(number);
+        }
         for number in [127, 7, 128, 511] {
             others.insert(number);
         }
-        assert_eq!(others.into_union(&hits).collect::<Vec<_>>(), [7, 127, 128, 299, inner, 511]);
-        assert_eq!(Numbers::default().iter().next(), None);
+        for [one, other] in [[&some, &others], [&others, &some]] {
+            let mut seen = Vec::new();
+            let found = one.first_of_union(other, |number| {
+                seen.push(number);
+                number == 300
+            });
+            assert_eq!((found, seen), (Some(300), vec![7, 127, 128, 299, 300]));
+            assert_eq!(one.first_of_union(other, |_| false), None);
+        }
     }
 
     #[test]
@@ -153,7 +223,8 @@ mod tests {
         let mut builder = NeedlesBuilder::default();
         let plain = builder.add("ABC");
         let accented = builder.add("É");
-        let hits = builder.build(true).unwrap().find("xaBcé");
+        let mut hits = Numbers::default();
+        builder.build(true).unwrap().find("xaBcé", &mut hits);
         assert!(hits.contains(plain) && !hits.contains(accented));
     }
 }
