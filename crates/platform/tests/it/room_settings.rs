@@ -156,3 +156,44 @@ async fn room_is_added_with_its_settings_at_once() {
     let answer = world.ask("POST", "/rooms", Some(room)).await;
     assert_eq!(answer.refused(422), ["schedule.timeZone", "maxActive"]);
 }
+#[tokio::test]
+async fn reset_needs_the_rooms_name_and_the_epoch_that_ends() {
+    let world = with_room().await;
+    let reset = async |body| world.ask("POST", "/rooms/spring/reset", Some(body)).await;
+    assert_eq!(reset(json!({})).await.refused(422), ["confirm", "epoch"]);
+    assert_eq!(reset(json!({ "confirm": "yes", "epoch": 1 })).await.refused(422), ["confirm"]);
+    let epoch = world.ask("GET", "/rooms/spring", None).await.answered(200)["epoch"].clone();
+    let shown = reset(json!({ "confirm": "spring", "epoch": epoch })).await.answered(200);
+    assert!(shown["epoch"].as_u64() > epoch.as_u64(), "{shown}");
+    assert!(newest_audit(&world).await.contains("reset the room spring"));
+    // The answer was lost, and it is asked for again: that is one reset.
+    let again = reset(json!({ "confirm": "spring", "epoch": epoch })).await;
+    assert!(again.status == 200 || again.status == 409, "{again:?}");
+    assert_eq!(world.ask("GET", "/rooms/spring", None).await.answered(200)["epoch"], shown["epoch"]);
+    reset(json!({ "confirm": "spring", "epoch": 77 })).await.refused(409);
+}
+
+#[tokio::test]
+async fn draw_is_published_before_the_start_and_takes_a_beacon() {
+    let world = with_room().await;
+    let beacon =
+        async |value: Value| world.ask("POST", "/rooms/spring/beacon", Some(json!({ "value": value }))).await;
+    beacon(json!("4 8 15 16 23 42")).await.refused(409);
+    assert_eq!(beacon(json!("")).await.refused(422), ["value"]);
+    assert_eq!(beacon(json!("x".repeat(201))).await.refused(422), ["value"]);
+    assert_eq!(beacon(json!("ä".repeat(150))).await.refused(422), ["value"]);
+    // A room that has started stays so: the schedule is for a room after its reset.
+    let schedule = json!({
+        "timeZone": "Europe/Berlin", "preQueueAt": "2096-11-24T09:30", "startsAt": "2096-11-24T10:00",
+    });
+    let scheduled = patch(&world, json!({ "schedule": schedule })).await.answered(200);
+    let body = json!({ "confirm": "spring", "epoch": scheduled["epoch"] });
+    let shown = world.ask("POST", "/rooms/spring/reset", Some(body)).await.answered(200);
+    assert_eq!((&shown["state"], &shown["phase"]), (&json!("before"), &json!("before")));
+    let draw = &shown["draw"];
+    assert_eq!(draw["commitment"].as_str().map(str::len), Some(64), "{shown}");
+    assert_eq!((&draw["key"], &draw["beacon"]), (&json!(null), &json!(null)));
+    let shown = beacon(json!("4 8 15 16 23 42")).await.answered(200);
+    assert_eq!(shown["draw"]["beacon"], "4 8 15 16 23 42");
+    assert_eq!(newest_audit(&world).await, "set the beacon of the room spring to “4 8 15 16 23 42”");
+}
