@@ -7,7 +7,7 @@ use anteroom_protocol::place::PlaceNumber;
 use anteroom_protocol::ticket::Ticket;
 use anteroom_protocol::time::Timestamp;
 use anteroom_queue::snapshot::{ASK_AGAIN_PAUSED, Phase, Snapshot, Standing};
-use anteroom_queue::{AdmittedBy, Command, Outcome, SpentReason};
+use anteroom_queue::{AdmittedBy, Command, Outcome, Refusal, SpentReason};
 use anteroom_store::rooms::RoomHandle;
 
 use super::outside::Outside;
