@@ -2,20 +2,26 @@
 //! again when another process saved first. Any number of processes may each have a node of the same room; none leads.
 //!
 //! * Commands that come within a short window make one batch, so the cost of a save is shared. Who came first in a
-//!   process stays first; across processes a window is the resolution of I2. It widens by itself while saves are
-//!   refused and narrows again afterwards.
+//!   process stays first; across processes a window is the resolution of I2. It widens by itself while saves take
+//!   several attempts and narrows again afterwards.
 //! * An outcome is handed out only once whatever it rests on is saved. When it is not known whether a save happened,
 //!   the store is looked at: if it holds just what was to be saved, it did. If not, the batch is carried out again: an
 //!   admission is found and repeated, a place that was given stays empty and counts as a visitor who did not come.
 //! * While anybody waits, the node steps every half second also without commands, so that time is counted and others
-//!   are called for those who do not come. Whoever steps second finds nothing to do.
+//!   are called for those who do not come. The node that saved last goes on stepping; the others stand by, each a
+//!   different moment longer, and put their step off whenever they hear of a save. So one node steps, and when it
+//!   ends, another takes over within a fraction of a second.
+//! * A batch begins from the newest state that was heard of, so that only a save in the moment between can refuse it.
 //! * A state older than the one remembered means that the store lost its newest writes: the newer figures are put
-//!   back (see the engine's `RoomState`).
+//!   back (see the engine's `RoomState`), and so are the newest records.
+//! * A record that cannot be read refuses the commands that name it, and nobody else's.
 
 mod batch;
 mod entropy;
 mod exchange;
+mod memory;
 mod pace;
+mod taking_in;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,6 +32,7 @@ use anteroom_protocol::time::Timestamp;
 use self::batch::Batch;
 use self::entropy::Entropy;
 pub use self::exchange::{Document, Found, StoreRequest, Versioned, Write};
+use self::memory::Memory;
 use self::pace::{GAP_MAX, Watch, Window};
 use crate::command::{Command, Outcome, Refusal};
 use crate::engine::{RoomState, apply};
@@ -37,6 +44,12 @@ pub const COMMANDS_WAITING_MAX: usize = 50_000;
 pub const BATCH_MAX: usize = 4_096;
 /// How often to step while anybody waits.
 const STEP_EVERY: Duration = Duration::from_millis(500);
+/// How much longer the nodes wait that did not save last, and how far apart they wait.
+const STAND_BY: Duration = Duration::from_millis(100);
+const STAND_BY_SPREAD: Duration = Duration::from_millis(200);
+/// Most records that are put back with a state that a store lost: with a full batch beside them they stay within what a
+/// store saves at once. They are the newest; an older one is put back when somebody names it.
+const RECORDS_PUT_BACK_MAX: usize = 4_096;
 /// How old a snapshot may become while nothing is heard of others' saves: the backstop of a watch.
 const RELOAD_EVERY: Duration = Duration::from_secs(1);
 /// Others' saves are looked at together when they come close to each other.
@@ -107,6 +120,9 @@ pub struct Node {
     window: Window,
     clock: Watch,
     entropy: Entropy,
+    memory: Memory,
+    /// How much longer than the node that saved last this one waits with its step.
+    stand_by: Duration,
 }
 
 #[derive(Debug)]
@@ -120,14 +136,16 @@ struct Waiting {
 struct Known {
     state: Option<RoomState>,
     version: Option<u64>,
+    /// Whether this node has saved it.
+    is_own: bool,
 }
 
 #[derive(Debug, Default)]
 enum UnderWay {
     #[default]
     Nothing,
-    /// Documents are being loaded, for a batch when there is one.
-    Loading(Option<Batch>),
+    /// Documents are being loaded, for a batch that may be empty.
+    Loading(Batch),
     /// A batch that is to be loaded for, again or for the first time.
     ToLoad(Batch),
     /// A save waits to be asked for.
@@ -141,6 +159,10 @@ impl Node {
     ///
     /// The seed is 32 bytes that nobody can guess and no other node has: what must be unpredictable comes from it.
     pub fn new(seed: [u8; 32]) -> Self {
+        let mut entropy = Entropy::new(seed);
+        let [a, b, ..] = entropy.next();
+        let share = u32::from(u16::from_be_bytes([a, b]));
+        let stand_by = STAND_BY + STAND_BY_SPREAD * share / u32::from(u16::MAX);
         Self {
             waiting: VecDeque::new(),
             outcomes: VecDeque::new(),
@@ -154,7 +176,9 @@ impl Node {
             failures_in_a_row: 0,
             window: Window::default(),
             clock: Watch::default(),
-            entropy: Entropy::new(seed),
+            entropy,
+            memory: Memory::default(),
+            stand_by,
         }
     }
 
@@ -178,14 +202,21 @@ impl Node {
 
     /// The save happened. `versions` are the new versions of the writes, in their order.
     pub fn handle_saved(&mut self, versions: &[u64], now: Timestamp) {
-        self.clock.look(now);
-        let UnderWay::Saving(batch) = std::mem::take(&mut self.under_way) else { return };
+        let now = self.clock.look(now);
+        let UnderWay::Saving(mut batch) = std::mem::take(&mut self.under_way) else { return };
         self.failures_in_a_row = 0;
-        if batch.attempts == 1 {
-            self.window.narrow();
+        if !batch.ids.is_empty() {
+            self.window.learn(batch.attempts);
         }
         // The state is always the first write.
-        self.know(batch.next_state.clone(), versions.first().copied());
+        let version = versions.first().copied();
+        self.know(batch.next_state.take(), version, true);
+        for (id, record) in
+            std::mem::take(&mut batch.lost).into_iter().chain(std::mem::take(&mut batch.changed))
+        {
+            self.memory.keep(id, record, version.unwrap_or(0));
+        }
+        self.memory.forget(now);
         self.hand_out(batch);
     }
 
@@ -194,8 +225,7 @@ impl Node {
         let now = self.clock.look(now);
         let UnderWay::Saving(batch) = std::mem::take(&mut self.under_way) else { return };
         self.failures_in_a_row = 0;
-        self.window.widen();
-        self.take_in(Some(batch), current, now);
+        self.take_in(batch, current, now);
     }
 
     /// The store did not do it, or it is not known whether it did. The node tries again by itself.
@@ -205,7 +235,7 @@ impl Node {
             UnderWay::Loading(batch) => batch,
             UnderWay::Saving(mut batch) => {
                 batch.is_save_in_doubt = true;
-                Some(batch)
+                batch
             }
             other => {
                 self.under_way = other;
@@ -217,9 +247,7 @@ impl Node {
         self.retry_at = now.saturating_add(pause);
         // What was asked may have happened: look before trying again.
         self.changed_at = Some(now);
-        if let Some(batch) = batch {
-            self.put_off(batch, now);
-        }
+        self.put_off(batch, now);
         self.refuse_old(now);
     }
 
@@ -243,7 +271,7 @@ impl Node {
                 return None;
             }
             UnderWay::ToSave(batch) => return Some(self.ask_to_save(batch)),
-            UnderWay::ToLoad(batch) if now >= self.retry_at => return Some(self.ask_to_load(Some(batch))),
+            UnderWay::ToLoad(batch) if now >= self.retry_at => return Some(self.ask_to_load(batch, now)),
             UnderWay::ToLoad(batch) => {
                 self.under_way = UnderWay::ToLoad(batch);
                 return None;
@@ -257,9 +285,13 @@ impl Node {
             return self.begin_batch(now);
         }
         if self.reload_due_at() <= now {
-            return Some(self.ask_to_load(None));
+            return Some(self.ask_to_load(Batch::default(), now));
         }
         if self.step_due_at().is_some_and(|at| now >= at) {
+            if self.changed_at.is_some() {
+                // Somebody has stepped: look first, there will be nothing to do.
+                return Some(self.ask_to_load(Batch::default(), now));
+            }
             self.carry_out(Batch::default(), now, true);
             return self.poll_store(now);
         }
@@ -308,8 +340,8 @@ impl Node {
     /// Whether commands wait for their outcome; a process that stops waits for this to become false.
     pub fn has_pending(&self) -> bool {
         let has_batch = match &self.under_way {
-            UnderWay::Nothing | UnderWay::Loading(None) => false,
-            UnderWay::Loading(Some(batch))
+            UnderWay::Nothing => false,
+            UnderWay::Loading(batch)
             | UnderWay::ToLoad(batch)
             | UnderWay::ToSave(batch)
             | UnderWay::Saving(batch) => !batch.ids.is_empty(),
@@ -335,8 +367,10 @@ impl Node {
     }
 
     fn step_due_at(&self) -> Option<Timestamp> {
-        let state = self.known.as_ref()?.state.as_ref()?;
-        if state.is_settled() { state.next_moment() } else { Some(state.now.saturating_add(STEP_EVERY)) }
+        let Known { state: Some(state), is_own, .. } = self.known.as_ref()? else { return None };
+        let due =
+            if state.is_settled() { state.next_moment()? } else { state.now.saturating_add(STEP_EVERY) };
+        Some(if *is_own { due } else { due.saturating_add(self.stand_by) })
     }
 
     fn begin_batch(&mut self, now: Timestamp) -> Option<StoreRequest> {
@@ -350,12 +384,17 @@ impl Node {
             self.carry_out(batch, now, false);
             return self.poll_store(now);
         }
-        Some(self.ask_to_load(Some(batch)))
+        Some(self.ask_to_load(batch, now))
     }
 
-    fn ask_to_load(&mut self, batch: Option<Batch>) -> StoreRequest {
+    fn ask_to_load(&mut self, mut batch: Batch, now: Timestamp) -> StoreRequest {
+        if batch.suspected.is_empty() {
+            // The newest record stands for the others: a store that has lost any of them has most likely lost this one,
+            // even when another node has put the state right already.
+            batch.suspected = self.memory.newest(1, now);
+        }
         let mut documents = vec![Document::State];
-        documents.extend(batch.iter().flat_map(Batch::record_documents));
+        documents.extend(batch.record_documents());
         self.changed_at = None;
         self.under_way = UnderWay::Loading(batch);
         StoreRequest::Load { documents }
@@ -369,61 +408,9 @@ impl Node {
         StoreRequest::Save { writes }
     }
 
-    /// Takes in what the store has, and goes on with the batch that this was loaded for.
-    fn take_in(&mut self, batch: Option<Batch>, found: Vec<Found>, now: Timestamp) {
-        let mut batch = batch;
-        let mut must_heal = false;
-        for Found { document, current } in found {
-            let taken = match document {
-                Document::State => self.take_in_state(current, now).map(|is_healed| must_heal |= is_healed),
-                Document::Record(id) => batch.as_mut().map_or(Ok(()), |batch| batch.take_in(id, current)),
-            };
-            if let Err(problem) = taken {
-                self.refuse_all(batch, &problem);
-                self.problem = Some(problem);
-                return;
-            }
-        }
-        self.problem = None;
-        let state = self.known.as_ref().and_then(|known| known.state.as_ref());
-        match batch {
-            Some(batch) if batch.was_saved_as(state) => self.hand_out(batch),
-            Some(batch) => self.carry_out(batch, now, must_heal),
-            None if must_heal => self.carry_out(Batch::default(), now, true),
-            None => {}
-        }
-    }
-
-    /// Says whether the state had fallen behind what is remembered here, or why it cannot be read.
-    fn take_in_state(&mut self, current: Option<Versioned>, now: Timestamp) -> Result<bool, String> {
-        self.loaded_at = now;
-        let (mut state, version) = match current {
-            None => (None, None),
-            Some(Versioned { version, bytes }) => {
-                (Some(RoomState::decode(&bytes).map_err(|error| with_causes(&error))?), Some(version))
-            }
-        };
-        let remembered = self.known.take();
-        let is_healed = match (&mut state, &remembered) {
-            (Some(found), Some(Known { state: Some(remembered), .. })) => found.heal_from(remembered),
-            (Some(found), _) => {
-                found.distrust(now);
-                false
-            }
-            // The store has lost the whole room.
-            (None, Some(Known { state: Some(remembered), .. })) => {
-                state = Some(remembered.clone());
-                true
-            }
-            (None, _) => false,
-        };
-        self.know(state, version);
-        Ok(is_healed)
-    }
-
-    fn know(&mut self, state: Option<RoomState>, version: Option<u64>) {
+    fn know(&mut self, state: Option<RoomState>, version: Option<u64>, is_own: bool) {
         self.snapshot = state.clone().map(|state| Arc::new(Snapshot::new(state)));
-        self.known = Some(Known { state, version });
+        self.known = Some(Known { state, version, is_own });
     }
 
     /// Carries the batch out on what is known. `must_save` when the step itself is to be kept, whatever it says.
@@ -441,7 +428,8 @@ impl Node {
         batch.outcomes = applied.outcomes;
         batch.changed = applied.records;
         batch.is_save_in_doubt = false;
-        if (applied.must_save || must_save) && batch.next_state.is_some() {
+        let must_save = must_save || applied.must_save || !batch.lost.is_empty();
+        if must_save && batch.next_state.is_some() {
             self.under_way = UnderWay::ToSave(batch);
         } else {
             self.hand_out(batch);
@@ -469,10 +457,9 @@ impl Node {
         }
     }
 
-    fn refuse_all(&mut self, batch: Option<Batch>, problem: &str) {
-        let ids = batch.into_iter().flat_map(|batch| batch.ids);
+    fn refuse_all(&mut self, batch: Batch, problem: &str) {
         let waiting = self.waiting.drain(..).map(|one| one.id);
-        for id in ids.chain(waiting) {
+        for id in batch.ids.into_iter().chain(waiting) {
             self.outcomes.push_back((id, Outcome::Refused(Refusal::Unreadable(problem.to_owned()))));
         }
     }

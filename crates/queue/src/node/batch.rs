@@ -18,6 +18,10 @@ pub(super) struct Batch {
     /// The records that the commands read, as they were loaded.
     pub(super) records: BTreeMap<RecordId, Record>,
     versions: BTreeMap<RecordId, u64>,
+    /// Records that the store may have lost and that are looked at in addition.
+    pub(super) suspected: Vec<RecordId>,
+    /// Those of them, and of the ones the commands read, that it did lose: they are put back with the state.
+    pub(super) lost: BTreeMap<RecordId, Record>,
     /// What carrying it out came to.
     pub(super) next_state: Option<RoomState>,
     pub(super) outcomes: Vec<Outcome>,
@@ -41,22 +45,58 @@ impl Batch {
 
     /// The records it needs, each once.
     pub(super) fn record_documents(&self) -> Vec<Document> {
-        let mut ids: Vec<RecordId> = self.commands.iter().filter_map(Command::record_id).collect();
+        let named = self.commands.iter().filter_map(Command::record_id);
+        let mut ids: Vec<RecordId> = named.chain(self.suspected.iter().copied()).collect();
         ids.sort_unstable();
         ids.dedup();
         ids.into_iter().map(Document::Record).collect()
     }
 
-    /// Takes in a record as the store has it, or says why it cannot be read.
-    pub(super) fn take_in(&mut self, id: RecordId, current: Option<Versioned>) -> Result<(), String> {
+    /// Takes in a record as the store has it. One that it lacks and that is remembered was lost.
+    ///
+    /// One that cannot be read takes the commands that name it out of the batch; their ids and the reason are returned.
+    pub(super) fn take_in(
+        &mut self,
+        id: RecordId,
+        current: Option<Versioned>,
+        remembered: Option<&Record>,
+    ) -> Option<(Vec<u64>, String)> {
         self.records.remove(&id);
         self.versions.remove(&id);
-        if let Some(Versioned { version, bytes }) = current {
-            let record = Record::decode(&bytes).map_err(|error| super::with_causes(&error))?;
-            self.records.insert(id, record);
-            self.versions.insert(id, version);
+        self.lost.remove(&id);
+        match current {
+            Some(Versioned { version, bytes }) => match Record::decode(&bytes) {
+                Ok(record) => {
+                    self.records.insert(id, record);
+                    self.versions.insert(id, version);
+                }
+                Err(error) => return Some((self.take_out_naming(id), super::with_causes(&error))),
+            },
+            None => {
+                if let Some(record) = remembered {
+                    self.records.insert(id, record.clone());
+                    self.lost.insert(id, record.clone());
+                }
+            }
         }
-        Ok(())
+        None
+    }
+
+    fn take_out_naming(&mut self, record: RecordId) -> Vec<u64> {
+        let mut out = Vec::new();
+        for at in (0..self.commands.len())
+            .rev()
+            .filter(|&at| self.commands[at].record_id() == Some(record))
+            .collect::<Vec<_>>()
+        {
+            out.push(self.ids.remove(at));
+            self.commands.remove(at);
+            self.since.remove(at);
+            if at < self.outcomes.len() {
+                self.outcomes.remove(at);
+            }
+        }
+        out
     }
 
     /// What to save: the state first, then the records that changed.
@@ -73,7 +113,14 @@ impl Batch {
             bytes: record.encode(),
             expires_at: Some(record.expires_at),
         });
-        state.chain(records).collect()
+        let lost = self.lost.iter().filter(|(id, _)| !self.changed.contains_key(id));
+        let lost = lost.map(|(id, record)| Write {
+            document: Document::Record(*id),
+            expected: None,
+            bytes: record.encode(),
+            expires_at: Some(record.expires_at),
+        });
+        state.chain(records).chain(lost).collect()
     }
 
     /// Whether a save in doubt did happen: the store holds just the state that was to be saved, and the newest place in

@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use anteroom_protocol::time::Timestamp;
 
-/// The window in which commands are gathered, while nobody else saves and when many do.
+/// The window in which commands are gathered, while nobody else saves and when many do. Beyond the widest one, those who
+/// wait would notice.
 const WINDOW_MIN: Duration = Duration::from_millis(4);
-const WINDOW_MAX: Duration = Duration::from_millis(500);
+const WINDOW_MAX: Duration = Duration::from_millis(250);
+/// So many attempts a save are no reason to widen: a refusal costs a round trip, and brings along what the next attempt
+/// needs. A wider window costs everybody in it more than that.
+const ATTEMPTS_FINE: u32 = 2;
 /// A longer silence between two calls is not time that was watched: the process slept, or a clock was set.
 pub(super) const GAP_MAX: Duration = Duration::from_secs(2);
 
@@ -25,12 +29,18 @@ impl Window {
         self.0
     }
 
-    pub(super) fn widen(&mut self) {
-        self.0 = (self.0 * 2).min(WINDOW_MAX);
-    }
-
-    pub(super) fn narrow(&mut self) {
-        self.0 = (self.0 * 3 / 4).max(WINDOW_MIN);
+    /// Learns how many attempts a batch has taken: it narrows when the first went well, and widens by the more the longer
+    /// it took, to twice its width.
+    ///
+    /// Widening with each refusal was tried: one stall of the store's disk refuses several in a row, and the window was
+    /// at its widest for seconds.
+    pub(super) fn learn(&mut self, attempts: u32) {
+        const EIGHTHS: u32 = 8;
+        let eighths = match attempts {
+            0 | 1 => EIGHTHS - 1,
+            _ => EIGHTHS + attempts.saturating_sub(ATTEMPTS_FINE).min(EIGHTHS),
+        };
+        self.0 = (self.0 * eighths / EIGHTHS).clamp(WINDOW_MIN, WINDOW_MAX);
     }
 }
 
@@ -58,5 +68,25 @@ impl Watch {
         }
         self.last = now;
         now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn window_widens_with_attempts_and_narrows_again() {
+        let mut window = Window::default();
+        window.learn(1);
+        window.learn(ATTEMPTS_FINE);
+        assert_eq!(window.width(), WINDOW_MIN, "few attempts cost less than waiting");
+        window.learn(3);
+        let slightly = window.width();
+        assert!(slightly > WINDOW_MIN && slightly < WINDOW_MIN * 5 / 4);
+        (0..20).for_each(|_| window.learn(100));
+        assert_eq!(window.width(), WINDOW_MAX);
+        (0..40).for_each(|_| window.learn(1));
+        assert_eq!(window.width(), WINDOW_MIN);
     }
 }

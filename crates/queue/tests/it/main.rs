@@ -3,5 +3,7 @@
 mod draw;
 mod engine;
 mod invariants;
+mod losses;
 mod nodes;
 mod room;
+mod several;

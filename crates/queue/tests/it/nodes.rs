@@ -10,10 +10,11 @@ use anteroom_queue::{Command, Outcome, Place, PlaceNumber, Refusal, Settings};
 use crate::room::{EPOCH, arrive, id};
 
 #[derive(Clone, Default)]
-struct Store {
-    documents: BTreeMap<Document, Versioned>,
+pub(crate) struct Store {
+    pub(crate) documents: BTreeMap<Document, Versioned>,
     newest: u64,
-    saves: u64,
+    pub(crate) saves: u64,
+    pub(crate) refused: u64,
 }
 
 impl Store {
@@ -25,6 +26,7 @@ impl Store {
         let stands =
             |write: &Write| self.documents.get(&write.document).map(|found| found.version) == write.expected;
         if !writes.iter().all(stands) {
+            self.refused += 1;
             return Err(writes.iter().map(|write| self.found(write.document)).collect());
         }
         self.newest += 1;
@@ -36,7 +38,7 @@ impl Store {
         Ok(vec![self.newest; writes.len()])
     }
 
-    fn answer(&mut self, node: &mut Node, request: StoreRequest, now: Timestamp) {
+    pub(crate) fn answer(&mut self, node: &mut Node, request: StoreRequest, now: Timestamp) {
         match request {
             StoreRequest::Load { documents } => {
                 node.handle_loaded(documents.into_iter().map(|document| self.found(document)).collect(), now);
@@ -49,12 +51,12 @@ impl Store {
     }
 }
 
-fn start() -> Timestamp {
+pub(crate) fn start() -> Timestamp {
     Timestamp::from_seconds(1_700_000_000)
 }
 
 /// Serves the node until it wants nothing more at this moment.
-fn serve(node: &mut Node, store: &mut Store, now: Timestamp) -> Vec<(u64, Outcome)> {
+pub(crate) fn serve(node: &mut Node, store: &mut Store, now: Timestamp) -> Vec<(u64, Outcome)> {
     while let Some(request) = node.poll_store(now) {
         store.answer(node, request, now);
     }
@@ -62,7 +64,7 @@ fn serve(node: &mut Node, store: &mut Store, now: Timestamp) -> Vec<(u64, Outcom
 }
 
 /// Lets time pass until all commands have their outcome.
-fn settle(node: &mut Node, store: &mut Store, now: &mut Timestamp) -> Vec<(u64, Outcome)> {
+pub(crate) fn settle(node: &mut Node, store: &mut Store, now: &mut Timestamp) -> Vec<(u64, Outcome)> {
     let mut outcomes = serve(node, store, *now);
     while node.has_pending() {
         *now = node.poll_timeout().expect("something is pending").max(*now);
@@ -72,7 +74,7 @@ fn settle(node: &mut Node, store: &mut Store, now: &mut Timestamp) -> Vec<(u64, 
     outcomes
 }
 
-fn ask(node: &mut Node, store: &mut Store, now: &mut Timestamp, command: Command) -> Outcome {
+pub(crate) fn ask(node: &mut Node, store: &mut Store, now: &mut Timestamp, command: Command) -> Outcome {
     node.handle_command(7, command, *now);
     settle(node, store, now).into_iter().find(|(id, _)| *id == 7).expect("an outcome for the command").1
 }
