@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::assemble::{self, Part};
+use crate::backup::{self, BackupOptions, RestoreOptions};
 use crate::connector::{self, ConnectorCommand};
 use crate::demo;
 use crate::draw::{self, DrawCommand};
@@ -44,6 +45,10 @@ enum Command {
     /// Check the draw of a scheduled room, from what it published
     #[command(subcommand)]
     Draw(DrawCommand),
+    /// Copy the store to a file while it is in use
+    Backup(BackupOptions),
+    /// Put a backup in place of the store, which is set aside
+    Restore(RestoreOptions),
     /// Check a settings file and tell every mistake, or print the reference of all settings
     Check(CheckOptions),
 }
@@ -63,6 +68,9 @@ struct CheckOptions {
     /// Print every setting with its default and meaning
     #[arg(long)]
     reference: bool,
+    /// Also read the whole store in the data directory, which may be in use, and tell what is damaged
+    #[arg(long)]
+    store: bool,
 }
 
 /// Does what was typed, until it is done or asked to stop.
@@ -80,6 +88,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Load(options) => load::run(*options),
         // Its exit code tells a draw that does not agree from one that could not be checked.
         Command::Draw(command) => return Ok(draw::run(&command)),
+        Command::Backup(options) => backup::back_up(&read(options.config.as_deref())?, &options),
+        Command::Restore(options) => backup::restore(&read(options.config.as_deref())?, &options),
         Command::Check(options) => check(&options),
     };
     done.map(|()| ExitCode::SUCCESS)
@@ -102,6 +112,9 @@ fn check(options: &CheckOptions) -> Result<(), Failure> {
         tls::from_files(&tls.certificate, &tls.key)?;
     }
     println!("The settings are good.");
+    if options.store {
+        backup::check_store(&settings)?;
+    }
     Ok(())
 }
 

@@ -10,6 +10,7 @@
 
 mod assemble;
 mod backend;
+mod backup;
 mod cli;
 mod connector;
 mod credentials;

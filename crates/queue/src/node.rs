@@ -125,6 +125,17 @@ pub struct Node {
     stand_by: Duration,
 }
 
+/// The kept state of a room as it is put in place from a backup: admissions of any age may be lost with the newer
+/// states, so nothing is certain of the gate but what the outflow brings from now on (I1).
+///
+/// # Errors
+/// When the bytes are no state that this release reads; says why.
+pub fn state_from_backup(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let mut state = RoomState::decode(bytes).map_err(|error| with_causes(&error))?;
+    state.distrust(state.now);
+    Ok(state.encode())
+}
+
 #[derive(Debug)]
 struct Waiting {
     id: u64,

@@ -83,9 +83,20 @@ impl MasterKey {
     /// # Errors
     /// When the file holds no key, or cannot be read or written.
     pub fn load_or_create_at(path: &Path) -> Result<Self, MasterKeyError> {
+        match Self::load_at(path)? {
+            Some(key) => Ok(key),
+            None => Self::create(path),
+        }
+    }
+
+    /// Reads the key in this file; none when there is no such file.
+    ///
+    /// # Errors
+    /// When the file holds no key, or cannot be read.
+    pub fn load_at(path: &Path) -> Result<Option<Self>, MasterKeyError> {
         match fs::read_to_string(path) {
-            Ok(text) => Self::parse(path, &text),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Self::create(path),
+            Ok(text) => Self::parse(path, &text).map(Some),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(cause) if cause.kind() == io::ErrorKind::InvalidData => {
                 Err(MasterKeyError::Malformed { path: path.to_owned() })
             }

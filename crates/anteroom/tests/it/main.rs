@@ -1,12 +1,14 @@
 //! The program as people run it: the real binary, in a process of its own.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test helpers fail the test")]
 
+mod backup;
 mod bad_input;
 mod connector;
 mod crash;
 mod demo;
 mod draw;
 mod guide;
+mod line;
 mod load;
 #[cfg(feature = "valkey")]
 mod nodes;

@@ -60,12 +60,10 @@ pub enum BackupError {
         source: io::Error,
     },
     /// The copying failed.
-    #[error("could not copy {} to {}; {advice}", from.display(), to.display())]
+    #[error("could not copy the store to {}; {advice}", path.display())]
     Copy {
-        /// The store.
-        from: PathBuf,
         /// The backup.
-        to: PathBuf,
+        path: PathBuf,
         /// What an operator can do.
         advice: &'static str,
         /// What SQLite said.
@@ -120,7 +118,7 @@ fn copy(from: &Path, unfinished: &Path, to: &Path) -> Result<(), BackupError> {
             }
             _ => "check that both disks are mounted and healthy",
         };
-        BackupError::Copy { from: from.to_owned(), to: to.to_owned(), advice, source }
+        BackupError::Copy { path: to.to_owned(), advice, source }
     })?;
     Ok(())
 }
@@ -144,7 +142,7 @@ impl Unfinished {
         let to = std::path::absolute(to)?;
         // Not by process id: two containers on one volume both are process 1.
         let mut suffix = [0; 8];
-        getrandom::fill(&mut suffix)?;
+        getrandom::fill(&mut suffix).map_err(io::Error::other)?;
         let mut name = to.file_name().map_or_else(OsString::new, OsString::from);
         name.push(format!(".unfinished.{}", HEXLOWER.encode(&suffix)));
         let path = to.with_file_name(name);

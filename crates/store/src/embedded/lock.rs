@@ -48,7 +48,7 @@ impl FolderLock {
             match file.try_lock_shared() {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) if begun.elapsed() < FIRST_WAIT_MAX => {
-                    thread::sleep(RETRY_EVERY)
+                    thread::sleep(RETRY_EVERY);
                 }
                 Err(TryLockError::WouldBlock) => {
                     return Err(OpenError::BeingRestored { path: directory.to_owned() });

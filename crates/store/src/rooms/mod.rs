@@ -5,6 +5,7 @@
 //! there are, a process has one task for a room and so one writer. Two processes agree through the versions of what
 //! they save.
 
+mod restored;
 mod task;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 
+pub use self::restored::{NotTakenOver, take_over_from_backup};
 use self::task::Task;
 use crate::backend::Backend;
 

@@ -312,7 +312,7 @@ async fn ask(backend: Arc<dyn Backend>, segment: Arc<str>, request: StoreRequest
 }
 
 /// Names are part of what is kept: changing one needs a migration.
-fn key(segment: &str, document: &Document) -> Key {
+pub(super) fn key(segment: &str, document: &Document) -> Key {
     match document {
         Document::State => Key::new(segment, "state"),
         Document::Record(RecordId::Visitor(queue_id)) => {
