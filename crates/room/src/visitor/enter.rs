@@ -227,7 +227,9 @@ impl Door<'_> {
         } else {
             self.address.plain()
         };
-        let draw = matches!(outside, Outside::NotOpen { .. })
+        let has_pre_queue =
+            matches!(outside, Outside::NotOpen { opens_at, starts_at } if opens_at < starts_at);
+        let draw = has_pre_queue
             .then(|| receipt::document(self.entrance, &snapshot))
             .flatten()
             .map(|document| receipt::shown(&document, None));

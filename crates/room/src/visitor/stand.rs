@@ -85,7 +85,7 @@ async fn look_and_ask(room: &RoomHandle, held: &mut Ticket) -> Result<Stand, Tro
         let (snapshot, now) = (room.snapshot(), room.now());
         let Ticket { queue_id, place, epoch, .. } = *held;
         match snapshot.standing(place, epoch, now) {
-            Standing::Waiting { ahead, expected_wait: None, ask_again_after } if is_full(&snapshot, now) => {
+            Standing::Waiting { ahead, ask_again_after, .. } if is_full(&snapshot, now) => {
                 return Ok(Stand::Full { ahead, ask_again_after });
             }
             Standing::Waiting { ahead, expected_wait, ask_again_after } => {
@@ -114,6 +114,9 @@ async fn look_and_ask(room: &RoomHandle, held: &mut Ticket) -> Result<Stand, Tro
                     let token_expires_at = at.saturating_add(snapshot.settings().token_validity());
                     return Ok(Stand::Admitted(Admission { token_expires_at, why }));
                 }
+                Outcome::Held { ask_again_after } if is_full(&snapshot, now) => {
+                    return Ok(Stand::Full { ahead: 0, ask_again_after });
+                }
                 Outcome::Held { ask_again_after } => return Ok(Stand::Held { ask_again_after }),
                 Outcome::Paused { message } => {
                     return Ok(Stand::Paused { ahead: 0, message, ask_again_after: ASK_AGAIN_PAUSED });
@@ -141,6 +144,8 @@ fn take_place(held: &mut Ticket, outcome: &Outcome, now: Timestamp) {
 
 /// Whether the line stands still because as many are inside as may be.
 fn is_full(snapshot: &Snapshot, now: Timestamp) -> bool {
+    let Some(max_active) = snapshot.settings().max_active else { return false };
     let figures = snapshot.figures(now);
-    figures.max_active.zip(figures.active).is_some_and(|(max, active)| active >= u64::from(max))
+    // Who is called is about to be inside.
+    figures.active.is_some_and(|active| active.saturating_add(figures.called) >= u64::from(max_active))
 }

@@ -42,7 +42,7 @@ pub(crate) const HOME: &str = "https://shop.example/start";
 pub(crate) const SEATS: &str = "https://shop.example/seats?row=1&seat=2";
 pub(crate) const PROXY: &str = "10.0.0.1:4000";
 pub(crate) const API_KEY: &str = "a key of the account's connectors";
-const SECRET_KEY: &str = "correct-horse-battery-staple";
+pub(crate) const SECRET_KEY: &str = "correct-horse-battery-staple";
 /// One a second; two may go straight through.
 pub(crate) const OUTFLOW_PER_MINUTE: u32 = 60;
 pub(crate) const STRAIGHT_THROUGH: usize = 2;
