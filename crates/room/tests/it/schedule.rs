@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anteroom_protocol::place::PlaceNumber;
 use anteroom_queue::draw::document::{Document, Receipt};
 use anteroom_queue::settings::{Mode, Schedule};
 use anteroom_queue::{Command, Settings};
@@ -74,7 +75,6 @@ async fn page_that_waits_for_the_opening_joins_by_itself_with_and_without_script
     assert_ne!(json["page"], page_name(&page), "so the script loads the page again");
     let again = browser.get(&world, &page.refresh_url()).await;
     assert_eq!(again.state(), "prequeue");
-    assert_eq!(again.body.contains("data-again"), true);
     let ticket = browser.ticket().unwrap();
     assert_eq!((ticket.place.tag(), ticket.target.as_deref()), (None, Some(SEATS)));
 }
@@ -173,6 +173,35 @@ async fn progress_begins_at_the_place_that_was_drawn() {
     world.pass(Duration::from_secs(2)).await;
     let after = browser.ticket_json(&world).await;
     assert!(progress(&before) < progress(&after) && progress(&after) < 1.0, "{before} {after}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn i3_entry_that_the_draw_was_held_without_gets_a_place_at_the_end() {
+    let world = with_pre_queue().await;
+    world.pass(OPENS_IN + LATER).await;
+    let mut browsers = vec![Browser::default(); 8];
+    for browser in &mut browsers {
+        browser.get(&world, &enqueue(SEATS)).await;
+    }
+    world.pass(STARTS_IN - OPENS_IN).await;
+    browsers[0].ticket_json(&world).await;
+
+    // As if the store had lost the last entries just before the start.
+    let mut lost = browsers[7].ticket().unwrap();
+    lost.place.number = PlaceNumber::Entry(50);
+    let mut browser = Browser::default();
+    browser.hold(&lost);
+    let json = browser.ticket_json(&world).await;
+    assert_eq!(json["state"], "waiting", "{json}");
+    let ticket = browser.ticket().unwrap();
+    assert_eq!(
+        (ticket.queue_id, ticket.place.tag()),
+        (lost.queue_id, Some(9)),
+        "behind all eight of the draw"
+    );
+    assert_eq!(json["entry"], Value::Null);
+    browser.get(&world, &enqueue(SEATS)).await;
+    assert_eq!(browser.ticket().unwrap(), ticket, "and it is kept");
 }
 
 #[tokio::test(start_paused = true)]
