@@ -95,6 +95,106 @@ test("operator steers the line and changes what is protected", async (t) => {
   assert.deepEqual([...page.faults, ...visitor.faults], []);
 });
 
+test("operator prepares a sale with a draw, and is told what will happen", async (t) => {
+  const world = await startDemo(t);
+  const page = await openPage(await startBrowser(t), { tolerated: [answered(401), answered(422)] });
+  const { operator } = await credentialsOf(world);
+  await page.goto(world.platform);
+  await signIn(page, operator.name, operator.password);
+  await page.getByRole("heading", { name: ROOM }).waitFor();
+
+  await t.test("a room is added with its schedule", async () => {
+    await page.getByRole("button", { name: "Add a room…" }).click();
+    await page.getByLabel("Id").fill("finale");
+    await page.getByLabel("Name shown to visitors").fill("The finale");
+    await page.getByLabel("Default target").fill(world.protectedUrl);
+    await page.getByText("Open it by a schedule").click();
+    await page.getByLabel("Time zone").fill("Europe/Berlin");
+    await page.getByLabel("Visitors may gather from").fill("2096-11-24T09:30");
+    await page.getByLabel("The line starts at").fill("2096-11-24T10:00");
+    await inspect(page, "console-add-room");
+    await page.getByRole("button", { name: "Add the room" }).click();
+    const card = cardOf(page, "The finale");
+    await card.getByText("Not open yet").waitFor();
+    await card.getByText("People may gather from Sat 24 Nov 2096 09:30 Europe/Berlin (08:30 UTC).").waitFor();
+    await card.getByText(/everyone there gets a random place/).waitFor();
+  });
+
+  await t.test("a time that does not exist is told at once, where it is", async () => {
+    await page.getByRole("button", { name: "Schedule of The finale" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText(/^People may gather from/).waitFor();
+    await dialog.getByLabel("The line starts at").fill("2096-03-25T02:30");
+    await dialog.getByText(/The line starts at: found .* which does not exist there/).waitFor();
+    await inspect(page, "console-schedule-problem");
+    await dialog.getByLabel("The line starts at").fill("2096-10-28T02:30");
+    await dialog.getByText(/which comes twice there/).waitFor();
+    await dialog.getByLabel("The line starts at").fill("2096-10-28T02:30+01:00");
+    await dialog.getByLabel("Visitors may gather from").fill("2096-10-27T20:00");
+    await dialog.getByLabel("The room ends at").fill("2096-10-28T06:00");
+    await dialog.getByText(/At Sun 28 Oct 2096 06:00 Europe\/Berlin \(05:00 UTC\) it ends/).waitFor();
+    await inspect(page, "console-schedule");
+    await dialog.getByRole("button", { name: "Save the schedule" }).click();
+    await cardOf(page, "The finale").getByText(/At Sun 28 Oct 2096 02:30 Europe\/Berlin \(01:30 UTC\)/).waitFor();
+  });
+
+  await t.test("limits and lanes", async () => {
+    await page.getByRole("button", { name: "Limits and lanes of The finale" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Most people inside").fill("250");
+    await dialog.getByLabel("Weights of the lanes").fill("3, x");
+    await dialog.getByLabel("Enqueue tokens are").selectOption("requiredWithKey");
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await dialog.getByText(/Weights of the lanes: found/).waitFor();
+    await inspect(page, "console-limits");
+    await dialog.getByLabel("Weights of the lanes").fill("3, 1");
+    await dialog.getByRole("button", { name: "Save" }).click();
+    const card = cardOf(page, "The finale");
+    await card.getByText("Lane 1, weight 1: 0 gathered").waitFor();
+    await card.getByText("0 of 250").waitFor();
+  });
+
+  await t.test("the draw's commitment stands there before, and takes a beacon", async () => {
+    await page.getByRole("button", { name: "Beacon of The finale" }).click();
+    await page.getByRole("dialog").getByLabel("Value").fill("4 8 15 16 23 42");
+    await inspect(page, "console-beacon");
+    await page.getByRole("button", { name: "Set the beacon" }).click();
+    const card = cardOf(page, "The finale");
+    await card.getByText("Draw: 0 entrants, committed").click();
+    await card.getByText("4 8 15 16 23 42").waitFor();
+    await card.getByText("shown after the start").waitFor();
+    await inspect(page, "console-scheduled");
+  });
+
+  await t.test("closed and open again", async () => {
+    const card = cardOf(page, ROOM);
+    await page.getByRole("button", { name: `Open or close ${ROOM}` }).click();
+    await page.getByLabel("Closed", { exact: true }).check();
+    await inspect(page, "console-mode");
+    await page.getByRole("button", { name: "Apply" }).click();
+    await card.getByText("Closed", { exact: true }).waitFor();
+    await card.getByText(/whatever the schedule says/).waitFor();
+    await page.getByRole("button", { name: `Open or close ${ROOM}` }).click();
+    await page.getByLabel("Visitors wait in line").check();
+    await page.getByRole("button", { name: "Apply" }).click();
+    await card.getByText("Nobody is waiting: visitors go straight through.").waitFor();
+  });
+
+  await t.test("a reset wants the room's id", async () => {
+    await page.getByRole("button", { name: `Reset ${ROOM}` }).click();
+    await page.getByLabel(/Type .* to confirm/).fill("yes");
+    await page.getByRole("button", { name: "Reset the room" }).click();
+    await page.getByRole("dialog").getByText(/found "yes", expected/).waitFor();
+    await inspect(page, "console-reset");
+    await page.getByLabel(/Type .* to confirm/).fill(world.waitingRoomId);
+    await page.getByRole("button", { name: "Reset the room" }).click();
+    await page.getByText(`${ROOM} begins anew.`).waitFor();
+  });
+  assert.deepEqual(page.faults, []);
+});
+
+const cardOf = (page, name) => page.locator("article.card").filter({ has: page.getByRole("heading", { name }) });
+
 async function signIn(page, name, password) {
   await page.getByLabel("Name").fill(name);
   await page.getByLabel("Password").fill(password);

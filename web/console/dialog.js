@@ -6,7 +6,7 @@ import { h } from "./dom.js";
  * Shows the dialog. `act` runs on confirmation; while it runs the button is off, and what it throws is shown in the
  * dialog, which then stays open.
  */
-export function ask({ title, body, confirm, isGrave = false, act }) {
+export function ask({ title, body, confirm, isGrave = false, isWide = false, act }) {
   const wrong = h("div", { class: "wrong", role: "alert" });
   const button = h("button", { class: isGrave ? "grave" : "main", type: "submit" }, confirm);
   const form = h(
@@ -19,7 +19,7 @@ export function ask({ title, body, confirm, isGrave = false, act }) {
       h("button", { class: "quiet", type: "button", onclick: () => dialog.close() }, "Cancel"),
       button),
   );
-  const dialog = h("dialog", { "aria-labelledby": "dialog-title" }, form);
+  const dialog = h("dialog", { "aria-labelledby": "dialog-title", class: isWide ? "roomy" : null }, form);
   const opener = document.activeElement;
   dialog.addEventListener("close", () => {
     dialog.remove();
@@ -49,6 +49,9 @@ export function ask({ title, body, confirm, isGrave = false, act }) {
 function told({ path, found, expected }, form) {
   const control = path ? form.elements.namedItem(path) : null;
   control?.setAttribute("aria-invalid", "true");
+  // What is wrong must not be folded away.
+  const folded = control?.closest?.("details");
+  if (folded) folded.open = true;
   const label = control?.labels?.[0]?.textContent ?? path;
   return `${label ? `${label}: ` : ""}found ${found}, expected ${expected}.`;
 }

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { ask } from "./dialog.js";
 import { field, h, say } from "./dom.js";
+import { scheduleFields } from "./room_settings.js";
 import { counted, effectOfOutflow, number } from "./words.js";
 
 const OUTFLOW_MAX = 600_000;
@@ -82,6 +83,7 @@ export function addRoom(shared) {
   const name = h("input", { name: "displayName", type: "text", maxlength: 100 });
   const target = targetInput("https://");
   const outflow = outflowInput(60);
+  const schedule = scheduleFields(null);
   ask({
     title: "Add a waiting room",
     body: [
@@ -89,6 +91,7 @@ export function addRoom(shared) {
       field("Name shown to visitors", name),
       field("Default target", target, targetHint(shared)),
       field("Visitors let in per minute", outflow),
+      h("details", {}, h("summary", {}, "Open it by a schedule"), ...schedule.fields),
     ],
     confirm: "Add the room",
     async act() {
@@ -97,6 +100,7 @@ export function addRoom(shared) {
         displayName: name.value,
         defaultTarget: target.value,
         outflowPerMinute: Number(outflow.value),
+        schedule: schedule.value(),
       });
       shared.announce(`${made.displayName} is there. Use it in the protection below, then publish.`);
       shared.changed();

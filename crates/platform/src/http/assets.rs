@@ -47,6 +47,8 @@ static ASSETS: &[Asset] = &[
     asset!("main.js", SCRIPT),
     asset!("poll.js", SCRIPT),
     asset!("room_dialogs.js", SCRIPT),
+    asset!("room_plan.js", SCRIPT),
+    asset!("room_settings.js", SCRIPT),
     asset!("rooms.js", SCRIPT),
     asset!("scope.js", SCRIPT),
     asset!("scope_form.js", SCRIPT),
