@@ -282,7 +282,9 @@ impl Snapshot {
         let age = now.saturating_since(state.now).min(AGE_MAX);
         let wait = self.time_to_call(place.lane, tag).saturating_sub(age);
         let ask_again_after = (wait / ASKS_PER_WAIT).clamp(ASK_AGAIN_MIN, ASK_AGAIN_MAX);
-        Standing::Waiting { ahead, expected_wait: Some(wait), ask_again_after }
+        // Nobody knows when the next one leaves a room that is full.
+        let expected_wait = (!state.is_full()).then_some(wait);
+        Standing::Waiting { ahead, expected_wait, ask_again_after }
     }
 
     /// What a console shows at `now`.
@@ -332,8 +334,10 @@ impl Snapshot {
         if state.passes() {
             return Some(Duration::ZERO);
         }
-        let is_moving =
-            state.paused.is_none() && state.settings.mode == Mode::Queue && self.phase(now) == Phase::Running;
+        let is_moving = state.paused.is_none()
+            && state.settings.mode == Mode::Queue
+            && self.phase(now) == Phase::Running
+            && !state.is_full();
         is_moving.then(|| self.time_to_call(Lane::ORDINARY, state.lanes.last()[Lane::ORDINARY] + 1))
     }
 

@@ -1,9 +1,14 @@
 //! How a room behaves, seen from outside: the engine alone, and nodes over a store.
 
 mod draw;
+mod drift;
 mod engine;
 mod invariants;
+mod lanes;
+mod limits;
 mod losses;
+mod modes;
 mod nodes;
 mod room;
+mod schedule;
 mod several;

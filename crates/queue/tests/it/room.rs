@@ -7,11 +7,10 @@ use anteroom_protocol::id::QueueId;
 use anteroom_protocol::time::Timestamp;
 use anteroom_queue::engine::{Record, RoomState, apply};
 use anteroom_queue::snapshot::{Figures, Snapshot, Standing};
-use anteroom_queue::{Command, Lane, Outcome, Place, RecordId, Settings};
+use anteroom_queue::{Command, KeyDigest, Lane, Outcome, Place, RecordId, Settings};
 
 /// The epoch of a room that was never reset.
 pub(crate) const EPOCH: u64 = 1;
-const ENTROPY: [u8; 32] = [7; 32];
 
 pub(crate) struct Room {
     pub(crate) state: Option<RoomState>,
@@ -19,12 +18,15 @@ pub(crate) struct Room {
     pub(crate) now: Timestamp,
     /// Since when the clock was watched; moved by a test that crashes.
     pub(crate) steady_since: Timestamp,
+    /// What every step gets; in earnest each gets its own.
+    pub(crate) entropy: [u8; 32],
 }
 
 impl Room {
     pub(crate) fn new(settings: Settings) -> Self {
         let now = Timestamp::from_seconds(1_700_000_000);
-        let mut room = Self { state: None, records: BTreeMap::new(), now, steady_since: now };
+        let mut room =
+            Self { state: None, records: BTreeMap::new(), now, steady_since: now, entropy: [7; 32] };
         assert_eq!(room.ask(Command::Configure(settings)), Outcome::Done);
         room
     }
@@ -37,7 +39,7 @@ impl Room {
             std::slice::from_ref(&command),
             self.now,
             self.steady_since,
-            ENTROPY,
+            self.entropy,
         );
         self.state = applied.state;
         self.records.append(&mut applied.records);
@@ -53,7 +55,7 @@ impl Room {
             left -= step;
             self.now = self.now.saturating_add(step);
             let applied =
-                apply(self.state.as_ref(), &self.records, &[], self.now, self.steady_since, ENTROPY);
+                apply(self.state.as_ref(), &self.records, &[], self.now, self.steady_since, self.entropy);
             self.state = applied.state;
         }
     }
@@ -67,6 +69,47 @@ impl Room {
 
     pub(crate) fn claim(&mut self, number: u64, tag: u64) -> Outcome {
         self.ask(Command::Claim { queue_id: id(number), place: Place::ordinary(tag), epoch: EPOCH })
+    }
+
+    /// What somebody is told who asks to join a lane.
+    pub(crate) fn try_join(&mut self, number: u64, lane: Lane, key: Option<KeyDigest>) -> Outcome {
+        self.ask(Command::Arrive { queue_id: id(number), lane, key })
+    }
+
+    /// Joins a lane; the place that comes of it.
+    pub(crate) fn join_lane(&mut self, number: u64, lane: Lane) -> Place {
+        match self.try_join(number, lane, None) {
+            Outcome::Placed { place, .. } => place,
+            other => unreachable!("no place: {other:?}"),
+        }
+    }
+
+    /// Asks to be let in at a place of the present epoch.
+    pub(crate) fn claim_place(&mut self, number: u64, place: Place) -> Outcome {
+        let epoch = self.snapshot().epoch();
+        self.ask(Command::Claim { queue_id: id(number), place, epoch })
+    }
+
+    pub(crate) fn standing_of(&self, place: Place) -> Standing {
+        let snapshot = self.snapshot();
+        snapshot.standing(place, snapshot.epoch(), self.now)
+    }
+
+    /// Changes the settings.
+    pub(crate) fn set(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = self.snapshot().settings().clone();
+        change(&mut settings);
+        assert_eq!(self.ask(Command::Configure(settings)), Outcome::Done);
+    }
+
+    /// The process crashes: what is left is what was kept, and nobody has watched the clock.
+    pub(crate) fn crash(&mut self, away: Duration) {
+        self.now = self.now.saturating_add(away);
+        self.steady_since = self.now;
+        let written = self.state.as_ref().map(RoomState::encode).expect("the room is configured");
+        let read = RoomState::decode(&written).expect("what was written is read");
+        assert_eq!(self.state.as_ref(), Some(&read));
+        self.state = Some(read);
     }
 
     pub(crate) fn standing(&self, tag: u64) -> Standing {
