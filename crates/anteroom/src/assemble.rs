@@ -166,14 +166,7 @@ impl Doors {
             }
             if let Some((listener, certificate)) = self.room_tls {
                 tracing::info!("the waiting room is at https://{}", listener.local_addr()?);
-                let (router, limits) = (service.router(), Limits::default());
-                tasks.spawn(anteroom_listen::serve(
-                    listener,
-                    Some(certificate),
-                    router,
-                    limits,
-                    shutdown.clone(),
-                ));
+                tasks.spawn(service.serve(listener, Some(certificate), shutdown.clone()));
             }
         }
         Ok(Some(installation))

@@ -1,7 +1,7 @@
 //! Names of things as types. This module knows how they are written, not what they are for.
 
 use std::cmp::Ordering;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
@@ -167,6 +167,23 @@ impl QueueId {
         let capitals = if has_capitals { capitals_of(text) } else { 0 };
         is_shape.then_some(Self { bytes, capitals })
     }
+
+    /// As it is written. Every byte of it is ASCII.
+    fn to_text(self) -> [u8; Self::TEXT_LEN] {
+        const SMALL: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [b'-'; Self::TEXT_LEN];
+        let (mut at, mut capitals) = (0, self.capitals);
+        for (number, byte) in self.bytes.iter().enumerate() {
+            at += usize::from(matches!(number, 4 | 6 | 8 | 10));
+            for half in [byte >> 4, byte & 15] {
+                let digit = SMALL[usize::from(half)];
+                text[at] = if capitals & 1 == 1 { digit.to_ascii_uppercase() } else { digit };
+                capitals >>= 1;
+                at += 1;
+            }
+        }
+        text
+    }
 }
 
 /// A bit for each digit that is a capital, the first digit's the lowest.
@@ -213,19 +230,7 @@ impl FromStr for QueueId {
 
 impl fmt::Display for QueueId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SMALL: &[u8; 16] = b"0123456789abcdef";
-        let mut capitals = self.capitals;
-        for (at, byte) in self.bytes.iter().enumerate() {
-            if matches!(at, 4 | 6 | 8 | 10) {
-                f.write_str("-")?;
-            }
-            for half in [byte >> 4, byte & 15] {
-                let digit = char::from(SMALL[usize::from(half)]);
-                f.write_char(if capitals & 1 == 1 { digit.to_ascii_uppercase() } else { digit })?;
-                capitals >>= 1;
-            }
-        }
-        Ok(())
+        f.write_str(str::from_utf8(&self.to_text()).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -237,7 +242,8 @@ impl fmt::Debug for QueueId {
 
 impl Serialize for QueueId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let text = self.to_text();
+        serializer.serialize_str(str::from_utf8(&text).map_err(serde::ser::Error::custom)?)
     }
 }
 

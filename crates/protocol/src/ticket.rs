@@ -34,6 +34,19 @@ const VERSION: u8 = b'1';
 const MAC_TEXT_LEN: usize = 43;
 const HEAD_LEN: usize = 1 + MAC_TEXT_LEN;
 const PURPOSE: &str = "ticket";
+const COOKIE_NAME_START: &str = "anteroom-ticket-";
+
+/// The key of an account's tickets, made ready: a process that opens many saves the deriving, which takes longer than the
+/// checking.
+#[derive(Clone, Debug)]
+pub struct TicketKey(Key);
+
+impl TicketKey {
+    /// That of the account with this key.
+    pub fn of(account_key: &Key) -> Self {
+        Self(account_key.derive(PURPOSE))
+    }
+}
 const HAS_TARGET: u8 = 1;
 const IS_ENTRY: u8 = 2;
 const LANE_SHIFT: u32 = 2;
@@ -89,7 +102,7 @@ impl Ticket {
     /// A target beyond [`TARGET_BYTES_MAX`] is left out, as if the visitor had asked for the room's own target.
     pub fn seal(&self, account_key: &Key) -> String {
         let body = BASE64URL_NOPAD.encode(&self.to_bytes());
-        let mac = account_key.derive(PURPOSE).sign(&[&[VERSION], body.as_bytes()]);
+        let mac = TicketKey::of(account_key).0.sign(&[&[VERSION], body.as_bytes()]);
         let mut text = String::with_capacity(HEAD_LEN + body.len());
         text.push(char::from(VERSION));
         BASE64URL_NOPAD.encode_append(mac.as_bytes(), &mut text);
@@ -105,6 +118,14 @@ impl Ticket {
     /// # Errors
     /// When the text is too long, of another version, not signed with this key, or not a ticket at all.
     pub fn open(text: &str, account_key: &Key) -> Result<Self, TicketError> {
+        Self::open_with(text, &TicketKey::of(account_key))
+    }
+
+    /// Like [`open`](Self::open), with the key made ready.
+    ///
+    /// # Errors
+    /// As `open` has them.
+    pub fn open_with(text: &str, key: &TicketKey) -> Result<Self, TicketError> {
         if text.len() > TICKET_BYTES_MAX {
             return Err(TicketError::TooLong);
         }
@@ -115,7 +136,7 @@ impl Ticket {
         let (head, body) = bytes.split_at_checked(HEAD_LEN).ok_or(TicketError::Forged)?;
         let mut mac = [0; 32];
         BASE64URL_NOPAD.decode_mut(&head[1..], &mut mac).map_err(|_| TicketError::Forged)?;
-        if !account_key.derive(PURPOSE).verifies(&[&[VERSION], body], &mac) {
+        if !key.0.verifies(&[&[VERSION], body], &mac) {
             return Err(TicketError::Forged);
         }
         let body = BASE64URL_NOPAD.decode(body).map_err(|_| TicketError::Malformed)?;
@@ -129,7 +150,13 @@ impl Ticket {
 
     /// The name of the cookie that holds a visitor's ticket for a room.
     pub fn cookie_name(customer: &CustomerId, room: &RoomId) -> String {
-        format!("anteroom-ticket-{customer}-{room}")
+        format!("{COOKIE_NAME_START}{customer}-{room}")
+    }
+
+    /// Whether this is that name.
+    pub fn is_cookie_name(name: &str, customer: &CustomerId, room: &RoomId) -> bool {
+        let rest = name.strip_prefix(COOKIE_NAME_START).and_then(|rest| rest.strip_prefix(customer.as_str()));
+        rest.and_then(|rest| rest.strip_prefix('-')) == Some(room.as_str())
     }
 
     fn to_bytes(&self) -> Vec<u8> {

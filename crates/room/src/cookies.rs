@@ -7,7 +7,7 @@
 
 use anteroom_protocol::id::{CustomerId, RoomId};
 use anteroom_protocol::mac::Key;
-use anteroom_protocol::ticket::Ticket;
+use anteroom_protocol::ticket::{Ticket, TicketKey};
 use http::HeaderMap;
 use http::header::COOKIE;
 
@@ -25,13 +25,12 @@ pub(crate) fn read_ticket(
     headers: &HeaderMap,
     customer: &CustomerId,
     room: &RoomId,
-    key: &Key,
+    key: &TicketKey,
 ) -> Option<Ticket> {
     [true, false].into_iter().find_map(|is_secure| {
-        let name = cookie_name(customer, room, is_secure);
-        values(headers, &name)
+        values(headers, |name| is_cookie_name(name, customer, room, is_secure))
             .take(CANDIDATES_MAX)
-            .filter_map(|value| Ticket::open(value, key).ok())
+            .filter_map(|value| Ticket::open_with(value, key).ok())
             .find(|ticket| ticket.is_for(customer, room))
     })
 }
@@ -50,18 +49,25 @@ pub(crate) fn drop_ticket(customer: &CustomerId, room: &RoomId, is_secure: bool)
 }
 
 fn cookie_name(customer: &CustomerId, room: &RoomId, is_secure: bool) -> String {
-    let prefix = if is_secure { "__Host-" } else { "" };
-    format!("{prefix}{}", Ticket::cookie_name(customer, room))
+    format!("{}{}", prefix(is_secure), Ticket::cookie_name(customer, room))
 }
 
-fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
+fn is_cookie_name(name: &str, customer: &CustomerId, room: &RoomId, is_secure: bool) -> bool {
+    name.strip_prefix(prefix(is_secure)).is_some_and(|name| Ticket::is_cookie_name(name, customer, room))
+}
+
+const fn prefix(is_secure: bool) -> &'static str {
+    if is_secure { "__Host-" } else { "" }
+}
+
+fn values<'a>(headers: &'a HeaderMap, is_name: impl Fn(&str) -> bool) -> impl Iterator<Item = &'a str> {
     headers
         .get_all(COOKIE)
         .iter()
         .filter_map(|header| header.to_str().ok())
         .flat_map(|header| header.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .filter_map(move |(found, value)| (found == name).then_some(value))
+        .filter_map(move |(name, value)| is_name(name).then_some(value))
 }
 
 fn write(name: &str, value: &str, age_max_seconds: u32, is_secure: bool) -> String {

@@ -7,6 +7,7 @@
 mod answer;
 mod ask;
 mod cookies;
+mod door;
 mod pace;
 mod pages;
 mod reply;
@@ -50,7 +51,9 @@ pub struct RoomServiceSettings {
     pub limits: Limits,
 }
 
-/// The public service. Cheap to clone; clones share everything.
+/// The public service. Cheap to clone; clones share everything. It answers requests of a listener of the caller's own as
+/// well; whether a visitor came over TLS is read from the [`Peer`](anteroom_listen::Peer) in a request's extensions,
+/// and without one the answer is no.
 ///
 /// ```no_run
 /// # async fn example(
@@ -71,6 +74,7 @@ pub struct RoomServiceSettings {
 #[derive(Clone)]
 pub struct RoomService {
     shared: Arc<Shared>,
+    router: Router,
 }
 
 /// What every request may use.
@@ -87,38 +91,25 @@ impl RoomService {
     /// Puts the service together. Nothing is listened on yet.
     pub fn new(parts: RoomServiceParts) -> Self {
         let RoomServiceParts { rooms, directory, uses, settings } = parts;
-        Self {
-            shared: Arc::new(Shared {
-                rooms,
-                directory,
-                uses,
-                asks: Asks::new(),
-                pages: Pages::new(),
-                settings,
-            }),
-        }
+        let (asks, pages) = (Asks::new(), Pages::new());
+        let shared = Arc::new(Shared { rooms, directory, uses, asks, pages, settings });
+        Self { router: routes::router(Arc::clone(&shared)), shared }
     }
 
-    /// All routes, for a listener of the caller's own. Whether a visitor came over TLS is read from the
-    /// [`Peer`](anteroom_listen::Peer) in a request's extensions; without one the answer is no.
+    /// All routes, without the short cut for visitors who wait on. The answers are the same.
     pub fn router(&self) -> Router {
-        routes::router(Arc::clone(&self.shared))
+        self.router.clone()
     }
 
-    /// Serves on one listener in the clear and, where given, on a second one with TLS, until `shutdown` is
-    /// cancelled and the requests in flight have ended.
+    /// Serves on a listener, with TLS or in the clear, until `shutdown` is cancelled and the requests in flight have
+    /// ended. A clone may serve on another one.
     pub async fn serve(
         self,
         listener: TcpListener,
-        tls: Option<(TcpListener, Arc<rustls::ServerConfig>)>,
+        tls: Option<Arc<rustls::ServerConfig>>,
         shutdown: CancellationToken,
     ) {
         let limits = self.shared.settings.limits;
-        let in_clear = anteroom_listen::serve(listener, None, self.router(), limits, shutdown.clone());
-        let Some((tls_listener, config)) = tls else {
-            return in_clear.await;
-        };
-        let with_tls = anteroom_listen::serve(tls_listener, Some(config), self.router(), limits, shutdown);
-        tokio::join!(in_clear, with_tls);
+        anteroom_listen::serve(listener, tls, self, limits, shutdown).await;
     }
 }

@@ -49,7 +49,9 @@ fn main() {
     if counts.is_empty() {
         counts = vec![1, 2, 4, 8];
     }
-    println!("| processes | joins/s | attempts per save | saves/s | join p50 | join p99 | worst | claim p50 | claim p99 | refused |");
+    println!(
+        "| processes | joins/s | attempts per save | saves/s | join p50 | join p99 | worst | claim p50 | claim p99 | refused |"
+    );
     println!("| --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |");
     for count in counts {
         measure(count, joins, seconds);

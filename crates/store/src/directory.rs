@@ -13,6 +13,7 @@ use anteroom_protocol::id::{CustomerId, RoomId};
 use anteroom_protocol::mac::{Key, sha256};
 use anteroom_protocol::redirect::AllowedHosts;
 use anteroom_protocol::secret::Secret;
+use anteroom_protocol::ticket::TicketKey;
 use arc_swap::ArcSwap;
 use constant_time_eq::constant_time_eq_32;
 use tokio::sync::watch;
@@ -40,14 +41,23 @@ pub struct AccountEntry {
     pub secret_key: Secret,
     /// Keys of its scripts and connectors.
     api_keys: Vec<ApiKey>,
+    /// Opens tickets.
+    pub ticket_key: TicketKey,
     /// Its rooms.
     pub rooms: Vec<Arc<RoomRecord>>,
+    /// The rooms whose own target is none that visitors may be sent to; none, unless the hosts were changed after it.
+    leading_nowhere: Vec<RoomId>,
 }
 
 impl AccountEntry {
     /// One of its rooms.
     pub fn room(&self, room: &RoomId) -> Option<&Arc<RoomRecord>> {
         self.rooms.iter().find(|record| record.room == *room)
+    }
+
+    /// Whether the room's own target is one that visitors may be sent to.
+    pub fn leads_somewhere(&self, room: &RoomId) -> bool {
+        !self.leading_nowhere.contains(room)
     }
 
     /// Whether this is one of its API keys.
@@ -271,14 +281,20 @@ fn ready(account: Account) -> Result<AccountEntry, String> {
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
         format!("allowed hosts: {}", problems.join("; "))
     })?;
+    let key = Key::from_secret(&account.secret_key);
+    let rooms: Vec<Arc<RoomRecord>> = account.rooms.into_iter().map(Arc::new).collect();
+    let leads_nowhere = |room: &&Arc<RoomRecord>| allowed_hosts.check(&room.default_target).is_err();
+    let leading_nowhere = rooms.iter().filter(leads_nowhere).map(|room| room.room.clone()).collect();
     Ok(AccountEntry {
-        key: Key::from_secret(&account.secret_key),
+        ticket_key: TicketKey::of(&key),
+        key,
         secret_key: account.secret_key,
         customer: account.customer,
         display_name: account.display_name,
         allowed_hosts,
         api_keys: account.api_keys,
-        rooms: account.rooms.into_iter().map(Arc::new).collect(),
+        rooms,
+        leading_nowhere,
     })
 }
 

@@ -92,7 +92,8 @@ impl Scene {
         let service = assemble::platform(&installation, room_host.clone(), TrustedProxies::default());
         tasks.spawn(service.serve(listeners.platform, shutdown.clone()));
         let service = assemble::room(&installation, TrustedProxies::default()).await?;
-        tasks.spawn(service.serve(listeners.room, Some((listeners.room_tls, certificate)), shutdown.clone()));
+        tasks.spawn(service.clone().serve(listeners.room, None, shutdown.clone()));
+        tasks.spawn(service.serve(listeners.room_tls, Some(certificate), shutdown.clone()));
         tasks.spawn(anteroom_listen::serve(
             listeners.shop,
             None,

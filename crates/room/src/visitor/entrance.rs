@@ -11,6 +11,7 @@ use anteroom_queue::AdmittedBy;
 use anteroom_store::directory::AccountEntry;
 use anteroom_store::records::RoomRecord;
 use anteroom_store::rooms::{RoomHandle, Rooms};
+use http::HeaderMap;
 
 use super::stand::Admission;
 use super::trouble::Trouble;
@@ -33,7 +34,12 @@ impl Entrance {
 
     /// The ticket that the visitor brought for this room, if it is a genuine one.
     pub(crate) fn ticket(&self, visit: &Visit) -> Option<Ticket> {
-        cookies::read_ticket(&visit.headers, &self.account.customer, &self.record.room, &self.account.key)
+        self.ticket_in(&visit.headers)
+    }
+
+    /// The same, of these headers.
+    pub(crate) fn ticket_in(&self, headers: &HeaderMap) -> Option<Ticket> {
+        cookies::read_ticket(headers, &self.account.customer, &self.record.room, &self.account.ticket_key)
     }
 
     /// An address that a visitor wants to go to, if visitors may be sent there.

@@ -193,6 +193,19 @@ impl Rooms {
         }
     }
 
+    /// The room, if it is live and loaded. Waits for nothing.
+    pub fn get(&self, customer: &CustomerId, room: &RoomId) -> Option<RoomHandle> {
+        let mut rooms = self.shared.lock();
+        let entry = rooms.by_segment.get_mut(segment(customer, room).as_str())?;
+        let Status::Ready(snapshot) = &*entry.live.status.borrow() else { return None };
+        entry.opened_at = Instant::now();
+        Some(RoomHandle {
+            live: entry.live.clone(),
+            snapshot: snapshot.clone(),
+            backend: self.shared.backend.clone(),
+        })
+    }
+
     /// Creates the room's line or changes its settings, or gives any other command to a room that need not be
     /// configured yet.
     ///
