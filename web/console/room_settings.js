@@ -26,12 +26,17 @@ export function changeSchedule(shared, room) {
     const mine = asked;
     try {
       const { plan } = await api.post(pathOf(shared, room, "check"), { schedule: schedule.value() });
-      if (mine === asked) told(plan);
+      if (mine === asked) told("effect", plan, []);
     } catch (error) {
-      if (mine === asked) told([error.message, ...(error.problems ?? []).map(schedule.inWords)]);
+      const problems = error.problems ?? [];
+      if (mine === asked) told("wrong", problems.length ? problems.map(schedule.inWords) : [error.message], problems);
     }
   };
-  const told = (texts) => effect.replaceChildren(...texts.map((text) => h("p", {}, text)));
+  const told = (kind, texts, problems) => {
+    effect.className = kind;
+    schedule.mark(problems.map(({ path }) => path));
+    effect.replaceChildren(...texts.map((text) => h("p", {}, text)));
+  };
   schedule.onchange(() => {
     clearTimeout(timer);
     timer = setTimeout(check, CHECK_AFTER_MS);
@@ -77,6 +82,8 @@ export function scheduleFields(schedule) {
       const given = texts.filter(([, value]) => value !== "");
       return given.length === 0 ? null : { timeZone: zone.value, ...Object.fromEntries(given) };
     },
+    /** Marks the fields of these paths, and no others. */
+    mark: (paths) => [zone, opens, starts, ends].forEach((input) => (paths.includes(input.name) ? input.setAttribute("aria-invalid", "true") : input.removeAttribute("aria-invalid"))),
     /** A problem in the words of the form. An hour that comes twice can then be named with its offset. */
     inWords({ path, found, expected }) {
       const input = [zone, opens, starts, ends].find((one) => one.name === path);
@@ -109,7 +116,6 @@ export function changeMode(shared, room) {
     title: `What ${room.displayName} does`,
     body: [h("fieldset", { class: "choices" }, h("legend", {}, "From now on"), radios.map(({ element }) => element))],
     confirm: "Apply",
-    isGrave: true,
     act: () => {
       const chosen = radios.find(({ radio }) => radio.checked)?.radio.value ?? room.mode;
       const [, label] = MODES.find(([value]) => value === chosen);
@@ -207,7 +213,7 @@ export function resetRoom(shared, room) {
   ask({
     title: `Reset ${room.displayName}`,
     body: [
-      h("p", { class: "effect" }, `${who} Every ticket so far ends, the line begins empty, and the room waits for its schedule. This cannot be taken back.`),
+      h("p", { class: "effect" }, `${who} Every ticket so far ends, the line begins empty, and the room ${room.schedule ? "goes by its schedule" : "is open at once"}. This cannot be taken back.`),
       field(`Type ${room.waitingRoomId} to confirm`, confirm),
     ],
     confirm: "Reset the room",
