@@ -29,6 +29,30 @@ export class Operator {
     return this.ask("PATCH", `/rooms/${this.#world.waitingRoomId}`, { body: { outflowPerMinute: perMinute } });
   }
 
+  changeRoom(change) {
+    return this.ask("PATCH", `/rooms/${this.#world.waitingRoomId}`, { body: change });
+  }
+
+  /** Opens the pre-queue and starts the line so many seconds from now. */
+  schedule({ opensIn, startsIn, endsIn }) {
+    const at = (seconds) => new Date(Date.now() + 1000 * seconds).toISOString().slice(0, 19);
+    const moments = { preQueueAt: opensIn, startsAt: startsIn, endsAt: endsIn };
+    const given = Object.entries(moments).filter(([, seconds]) => seconds !== undefined);
+    const schedule = Object.fromEntries(given.map(([name, seconds]) => [name, at(seconds)]));
+    return this.changeRoom({ schedule: { timeZone: "UTC", ...schedule } });
+  }
+
+  /** Begins the line anew, by the schedule as it is set. */
+  async reset() {
+    const room = this.#world.waitingRoomId;
+    const { epoch } = (await this.ask("GET", `/rooms/${room}`)).json;
+    return this.ask("POST", `/rooms/${room}/reset`, { body: { confirm: room, epoch } });
+  }
+
+  setBeacon(value) {
+    return this.ask("POST", `/rooms/${this.#world.waitingRoomId}/beacon`, { body: { value } });
+  }
+
   pause(message) {
     return this.ask("POST", `/rooms/${this.#world.waitingRoomId}/pause`, { body: { message } });
   }
