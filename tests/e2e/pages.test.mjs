@@ -64,6 +64,91 @@ test("visitor without a ticket is told how to get one", async (t) => {
   await inspect(page, "unknown");
 });
 
+test("pages of a scheduled start say what comes, and go on by themselves", async (t) => {
+  const HOUR = 3600;
+  const world = await startDemo(t, ...SLOW);
+  const operator = new Operator(world);
+  await operator.schedule({ opensIn: HOUR, startsIn: 2 * HOUR });
+  await operator.reset();
+  const browser = await startBrowser(t);
+  const page = await openPage(browser);
+  await page.goto(world.protectedUrl);
+  await heading(page, "Not open yet");
+  assert.match(await page.locator("#countdown").innerText(), /^(01:00:00|00:59:\d\d)$/);
+  await inspect(page, "before");
+
+  await operator.schedule({ opensIn: -1, startsIn: HOUR });
+  await askNow(page);
+  await heading(page, "You are in the draw");
+  await page.getByText("How to check it").click();
+  await inspect(page, "prequeue");
+  const commitment = await page.locator("dd code").innerText();
+
+  await operator.setBeacon("3 9 17 24 38 41, drawn on TV");
+  await fillLine(world, AHEAD);
+  await operator.pause(MESSAGE);
+  await operator.schedule({ opensIn: -1, startsIn: 2 });
+  await askNow(page);
+  // From here on the page does everything by itself: it counts down, and asks once after the start.
+  await heading(page, "The line is paused");
+  await page.getByRole("heading", { level: 2, name: "Your place was drawn" }).waitFor();
+  assert.ok((await page.locator("dd code").allInnerTexts()).includes(commitment));
+  await page.getByText("How to check it").click();
+  await inspect(page, "drawn");
+
+  await operator.changeRoom({ mode: "closed" });
+  await askNow(page);
+  await heading(page, "The waiting room is closed");
+  await inspect(page, "closed");
+
+  const other = await openPage(browser);
+  await other.goto(world.protectedUrl);
+  await heading(other, "The waiting room is closed");
+  await inspect(other, "closed-without-ticket");
+  await operator.changeRoom({ mode: "queue" });
+  await operator.schedule({ opensIn: -10, startsIn: -5, endsIn: -1 });
+  await askNow(other);
+  await heading(other, "The waiting room has ended");
+  await inspect(other, "ended");
+  assert.deepEqual([...page.faults, ...other.faults], []);
+});
+
+test("pages of a start work without script", async (t) => {
+  const world = await startDemo(t, ...SLOW);
+  const operator = new Operator(world);
+  await operator.schedule({ opensIn: 1, startsIn: 3600 });
+  await operator.reset();
+  const page = await openPage(await startBrowser(t), { javaScript: false });
+  await page.goto(world.protectedUrl);
+  // The browser follows the page's own refresh.
+  await heading(page, "You are in the draw");
+  assert.equal(await page.locator("#countdown").isVisible(), false);
+  assert.match(await page.locator(".facts").innerText(), /Starts\s.+ UTC/);
+  await page.getByText("The places are drawn at the start, in about").waitFor();
+});
+
+test("who has no invitation is told how to get one, and a full site says so", async (t) => {
+  const world = await startDemo(t, ...SLOW);
+  const operator = new Operator(world);
+  const browser = await startBrowser(t);
+  await operator.changeRoom({ enqueueToken: "required" });
+  const page = await openPage(browser, { tolerated: [answered("4..")] });
+  await page.goto(world.protectedUrl);
+  await heading(page, "You need an invitation");
+  await inspect(page, "invitation-missing");
+  const url = `${world.room}/?c=${world.customerId}&e=${world.waitingRoomId}&enqueuetoken=a.b.c`;
+  await page.goto(url);
+  await heading(page, "Your invitation could not be checked");
+  await inspect(page, "invitation-unreadable");
+
+  await operator.changeRoom({ enqueueToken: "notUsed", maxActive: 1, outflowPerMinute: FAST });
+  await fillLine(world, AHEAD);
+  await page.goto(world.protectedUrl);
+  await heading(page, "You are in line");
+  await page.getByText("The site is full right now.").waitFor();
+  await inspect(page, "full");
+});
+
 test("error pages of the room help", async (t) => {
   const world = await startDemo(t);
   const page = await openPage(await startBrowser(t), { tolerated: [answered("4..")] });
