@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use anteroom_protocol::redirect::strip_token;
 use anteroom_queue::{Command, Settings};
-use http::StatusCode;
+use axum::body::Body;
+use http::{Request, StatusCode};
 
 use crate::support::{
-    Browser, HOME, OUTFLOW_PER_MINUTE, ROOM, SEATS, STRAIGHT_THROUGH, World, admitted, enqueue,
+    Browser, HOME, OUTFLOW_PER_MINUTE, ROOM, SEATS, STRAIGHT_THROUGH, World, admitted, enqueue, send,
+    send_to_routes, ticket_url,
 };
 
 #[tokio::test(start_paused = true)]
@@ -233,4 +235,28 @@ async fn browser_that_refuses_cookies_is_told_so_and_gets_no_place_after_place()
     let mut next = Browser::default();
     next.get(&world, &enqueue(SEATS)).await;
     assert_eq!(next.ticket().unwrap().place.tag().unwrap(), u64::try_from(STRAIGHT_THROUGH).unwrap() + 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn visitor_who_waits_on_is_told_the_same_as_by_the_routes() {
+    let world = World::new().await;
+    world.fill_line(5).await;
+    let mut browser = Browser::default();
+    browser.get(&world, &enqueue(SEATS)).await;
+    let (name, (value, _)) = browser.cookies.iter().next().unwrap();
+    let ask =
+        |cookie: &str| Request::get(ticket_url(ROOM)).header("cookie", cookie).body(Body::empty()).unwrap();
+    let good = format!("a=b; {name}={value}");
+    let forged = format!("{name}={value}x");
+    for cookie in [&good, &good, &forged] {
+        let (told, by_routes) = (send(&world, ask(cookie)).await, send_to_routes(&world, ask(cookie)).await);
+        assert_eq!((told.status, &told.body), (by_routes.status, &by_routes.body));
+        // A length is written by whoever writes the body, here or later.
+        let without_length = |mut headers: http::HeaderMap| {
+            headers.remove("content-length");
+            headers
+        };
+        assert_eq!(without_length(told.headers), without_length(by_routes.headers));
+        world.pass(Duration::from_secs(1)).await;
+    }
 }
