@@ -20,6 +20,7 @@ pub mod command;
 pub mod draw;
 pub mod engine;
 mod gate;
+mod heal;
 mod lanes;
 pub mod node;
 mod operate;

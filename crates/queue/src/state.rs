@@ -310,60 +310,6 @@ impl RoomState {
         self.opening.due_at(&self.settings.schedule)
     }
 
-    /// What a process without a memory must assume of a state that it finds.
-    pub(crate) fn distrust(&mut self, now: Timestamp) {
-        self.gate.distrust(now.saturating_since(self.now), self.settings.outflow_per_minute);
-    }
-
-    /// Puts back what this process remembers and the found state lacks: a store that lost its newest writes hands
-    /// out an older state (I3). Says whether there was anything.
-    pub(crate) fn heal_from(&mut self, remembered: &Self) -> bool {
-        let is_line_behind = self.epoch < remembered.epoch
-            || self.epoch == remembered.epoch
-                && (!self.lanes.last().reaches(&remembered.lanes.last())
-                    || self.opening.is_behind(&remembered.opening));
-        let is_behind =
-            self.now < remembered.now || self.tally.total < remembered.tally.total || is_line_behind;
-        if !is_behind {
-            return false;
-        }
-        let found = self.clone();
-        // An operator may have spoken since the loss; nobody else's word is newer than the newest state.
-        let (newer, older) =
-            if found.now < remembered.now { (remembered, &found) } else { (&found, remembered) };
-        // Of two lives of the room the later one is the present one, whoever knows of it.
-        *self = if older.epoch > newer.epoch { older.clone() } else { newer.clone() };
-        self.now = newer.now;
-        self.settings.clone_from(&newer.settings);
-        self.paused.clone_from(&newer.paused);
-        self.paused_at = newer.paused_at;
-        for other in [&found, remembered] {
-            self.gate.take_stricter(&other.gate);
-            self.active.take_larger(&other.active);
-            if self.epoch == other.epoch {
-                self.lanes.take_further(&other.lanes);
-                self.opening.take_further(&other.opening);
-            }
-            if self.tally.total < other.tally.total {
-                self.tally = other.tally.clone();
-                if self.epoch == other.epoch {
-                    self.presence = other.presence.clone();
-                }
-            }
-        }
-        if found.epoch == remembered.epoch {
-            let is_found_further = found.placed() > remembered.placed();
-            self.newest = if is_found_further { found.newest } else { remembered.newest };
-        }
-        true
-    }
-
-    /// How many places and entries were given in this epoch.
-    fn placed(&self) -> u64 {
-        let entries = self.opening.entries().filter(|_| self.opening.is_ahead());
-        self.lanes.last().sum().saturating_add(entries.map_or(0, |entries| entries.count.sum()))
-    }
-
     /// Until when the record of an admission must be kept: nobody may be able to claim the place any more, nor to
     /// use the queue token, nor to leave.
     pub(crate) fn admission_kept_until(
@@ -471,22 +417,5 @@ mod tests {
         let mut state = room();
         state.settings.outflow_per_minute = 0;
         assert!(matches!(RoomState::decode(&state.encode()), Err(DecodeError::Damaged(_))));
-    }
-
-    #[test]
-    fn figures_lost_by_the_store_are_put_back() {
-        let mut remembered = room();
-        let mut found = remembered.clone();
-        remembered.lanes.give(Lane::ORDINARY).unwrap();
-        remembered.gate.take();
-        remembered.tally.add(now());
-        found.now = now().saturating_add(Duration::from_secs(3));
-        found.paused = Some("spoken since".to_owned());
-        assert!(found.heal_from(&remembered));
-        assert_eq!(found.lanes.last()[Lane::ORDINARY], 1);
-        assert_eq!(found.tally.total, 1);
-        assert_eq!(found.paused.as_deref(), Some("spoken since"));
-        assert!(!found.gate.is_full(2));
-        assert!(!found.heal_from(&remembered));
     }
 }

@@ -3,6 +3,7 @@
 mod draw;
 mod drift;
 mod engine;
+mod everything;
 mod invariants;
 mod lanes;
 mod limits;
@@ -12,3 +13,4 @@ mod nodes;
 mod room;
 mod schedule;
 mod several;
+mod starts;
