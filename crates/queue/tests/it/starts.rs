@@ -12,7 +12,7 @@ use anteroom_queue::{Command, Outcome, Place, Settings};
 use crate::nodes::{Store, ask, start};
 use crate::room::{EPOCH, arrive, id, seconds};
 
-const NODES: usize = 3;
+const SEEDS: [u8; 3] = [1, 2, 3];
 const ENTRANTS: u64 = 30;
 
 /// What the store holds: whether the room has started, and the places that the entries have.
@@ -27,14 +27,14 @@ fn kept(store: &Store, entries: &[Place]) -> Option<(bool, Vec<Option<Place>>)> 
 #[test]
 fn i6_room_starts_once_however_many_processes_find_it_due() {
     let (mut store, mut now) = (Store::default(), start());
-    let mut nodes: Vec<Node> = (0..NODES).map(|at| Node::new([at as u8; 32])).collect();
+    let mut nodes: Vec<Node> = SEEDS.iter().map(|&seed| Node::new([seed; 32])).collect();
     let schedule =
         Schedule { pre_queue_at: Some(now), starts_at: Some(now.saturating_add(seconds(20))), ends_at: None };
     let settings = Settings { schedule, ..Settings::with_outflow(600) };
     assert_eq!(ask(&mut nodes[0], &mut store, &mut now, Command::Configure(settings)), Outcome::Done);
     let mut entries = Vec::new();
     for number in 0..ENTRANTS {
-        let node = &mut nodes[usize::try_from(number).expect("small") % NODES];
+        let node = &mut nodes[usize::try_from(number).expect("small") % SEEDS.len()];
         node.handle_changed(now);
         match ask(node, &mut store, &mut now, arrive(id(number))) {
             Outcome::Placed { place, .. } => entries.push(place),
@@ -46,7 +46,7 @@ fn i6_room_starts_once_however_many_processes_find_it_due() {
     // Each asks before any is answered, so that all of them make the start and one of them saves it.
     let mut starts = 0;
     let mut told: Option<Vec<Option<Place>>> = None;
-    let mut asked: Vec<Option<StoreRequest>> = vec![None; NODES];
+    let mut asked: Vec<Option<StoreRequest>> = vec![None; SEEDS.len()];
     while now < start().saturating_add(seconds(30)) {
         for (node, asked) in nodes.iter_mut().zip(&mut asked) {
             *asked = node.poll_store(now);
