@@ -13,7 +13,7 @@ pub enum Broken {
     PausePasses,
     /// I2: every fourth visitor is given a place that lies before those of others who came earlier.
     LineIgnoresOrder,
-    /// I3: a ticket that the state does not know yet heals nothing.
+    /// I3: neither tickets that the state does not know nor what a process remembers heals anything.
     NoHealing,
     /// I3: whoever does not come at once is late.
     LateAtOnce,

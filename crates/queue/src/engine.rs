@@ -348,16 +348,16 @@ impl RoomState {
             (_, Phase::Before { .. } | Phase::PreQueue { .. }) => return Err(Outcome::NotYet),
             (_, Phase::Running) => {}
         }
-        if tag.is_none_or(|tag| tag > self.lanes.called()[lane]) {
+        let Some(tag) = tag.filter(|tag| *tag <= self.lanes.called()[lane]) else {
             return Err(Outcome::NotYet);
-        }
+        };
         if self.is_full() && !has_seat {
             return Err(Outcome::Held { ask_again_after: ASK_AGAIN_FULL });
         }
         if self.gate.take() {
             return Ok(());
         }
-        let ask_again_after = self.gate.hold(self.now, self.outflow_now());
+        let ask_again_after = self.gate.hold((lane, tag), self.now, self.outflow_now());
         Err(Outcome::Held { ask_again_after })
     }
 

@@ -6,10 +6,14 @@
 //!
 //! Whoever finds it empty is told when to come back: one after the other, a place's worth of time apart, so that
 //! a crowd that wakes at once does not come back at once. They come just when their place is free, neither earlier (it
-//! would not be) nor later (with a burst of one, every moment that the place stays free is lost for good).
+//! would not be) nor later (with a burst of one, every moment that the place stays free is lost for good). Somebody who asks
+//! again before that, or from a second tab, is told the same moment again: one visitor who books place after place would
+//! look like a crowd, and in a small room stop the line for it.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
+use anteroom_protocol::place::Lane;
 use anteroom_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -26,13 +30,20 @@ const CROWD_PLACES: u64 = 3;
 /// The newest writes of a store that may be lost (one of Redis' usual settings syncs once a second).
 const LOST_WRITES: Duration = Duration::from_secs(2);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Bookings that are remembered by whose they are. More visitors than these are held only where a few that are booked
+/// twice do not matter.
+const BOOKINGS_MAX: usize = 16;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Gate {
     /// What may be admitted at once, in slivers.
     level: u64,
     /// Until when the places to come are spoken for by visitors who were held.
     booked_until: Timestamp,
+    /// The newest bookings: for which place, and until when.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    bookings: VecDeque<((Lane, u64), Timestamp)>,
     /// For how long it has been full although people waited, in milliseconds.
     unused_ms: u64,
 }
@@ -40,7 +51,12 @@ pub(crate) struct Gate {
 impl Gate {
     /// Full: nobody was admitted yet.
     pub(crate) const fn new(burst: u32) -> Self {
-        Self { level: capacity(burst), booked_until: Timestamp::EPOCH, unused_ms: 0 }
+        Self {
+            level: capacity(burst),
+            booked_until: Timestamp::EPOCH,
+            bookings: VecDeque::new(),
+            unused_ms: 0,
+        }
     }
 
     /// Time has passed, and brought so much. Says how long now the gate has been full although people waited.
@@ -70,10 +86,14 @@ impl Gate {
     /// The outflow was changed: what is spoken for is so many places, and they come sooner or later now. Without this
     /// a crowd held at a slow gate would keep a fast one shut until the times it was told are over.
     pub(crate) fn change_outflow(&mut self, now: Timestamp, before_per_minute: u32, per_minute: u32) {
-        let booked = self.booked_until.saturating_since(now).as_millis();
-        let booked = booked * u128::from(before_per_minute) / u128::from(per_minute.max(1));
-        let booked = Duration::from_millis(u64::try_from(booked).unwrap_or(u64::MAX)).min(ASK_AGAIN_MAX);
-        self.booked_until = now.saturating_add(booked);
+        let changed = |until: Timestamp| {
+            let booked = until.saturating_since(now).as_millis();
+            let booked = booked * u128::from(before_per_minute) / u128::from(per_minute.max(1));
+            let booked = Duration::from_millis(u64::try_from(booked).unwrap_or(u64::MAX)).min(ASK_AGAIN_MAX);
+            now.saturating_add(booked)
+        };
+        self.booked_until = changed(self.booked_until);
+        self.bookings.iter_mut().for_each(|(_, until)| *until = changed(*until));
     }
 
     /// Admits one, if that may be.
@@ -98,16 +118,27 @@ impl Gate {
     /// Those who were told to come back will not: the line began anew.
     pub(crate) fn forget_held(&mut self) {
         self.booked_until = Timestamp::EPOCH;
+        self.bookings.clear();
     }
 
-    /// When somebody who found the gate empty shall come back; speaks for the next place that is not spoken for.
-    pub(crate) fn hold(&mut self, now: Timestamp, outflow_per_minute: u32) -> Duration {
+    /// When the holder of this place, who found the gate empty, shall come back; speaks for the next place that is not
+    /// spoken for, unless one is kept for them already.
+    pub(crate) fn hold(&mut self, place: (Lane, u64), now: Timestamp, outflow_per_minute: u32) -> Duration {
+        let told = |until: Timestamp| until.saturating_since(now).clamp(ASK_AGAIN_MIN, ASK_AGAIN_MAX);
+        self.bookings.retain(|(_, until)| *until > now);
+        if let Some((_, until)) = self.bookings.iter().find(|(booked, _)| *booked == place) {
+            return told(*until);
+        }
         let span =
             |slivers: u64| Duration::from_millis(slivers.div_ceil(u64::from(outflow_per_minute.max(1))));
         let next_free = now.saturating_add(span(SLIVERS_PER_PLACE.saturating_sub(self.level)));
         let behind_others = self.booked_until.saturating_add(span(SLIVERS_PER_PLACE));
         self.booked_until = next_free.max(behind_others).min(now.saturating_add(ASK_AGAIN_MAX));
-        self.booked_until.saturating_since(now).clamp(ASK_AGAIN_MIN, ASK_AGAIN_MAX)
+        if self.bookings.len() >= BOOKINGS_MAX {
+            self.bookings.pop_front();
+        }
+        self.bookings.push_back((place, self.booked_until));
+        told(self.booked_until)
     }
 
     /// Whether somebody who asked now would be let in, and nobody else is expected for the place.
@@ -130,6 +161,10 @@ impl Gate {
         self.level >= capacity(burst)
     }
 
+    pub(crate) fn is_sound(&self) -> bool {
+        self.bookings.len() <= BOOKINGS_MAX
+    }
+
     pub(crate) const fn booked_until(&self) -> Timestamp {
         self.booked_until
     }
@@ -145,7 +180,10 @@ impl Gate {
     /// Takes the stricter of two.
     pub(crate) fn take_stricter(&mut self, other: &Self) {
         self.level = self.level.min(other.level);
-        self.booked_until = self.booked_until.max(other.booked_until);
+        if self.booked_until < other.booked_until {
+            self.booked_until = other.booked_until;
+            self.bookings = other.bookings.clone();
+        }
         self.unused_ms = self.unused_ms.min(other.unused_ms);
     }
 }
@@ -171,7 +209,8 @@ mod tests {
         let mut gate = Gate::new(1);
         assert!(gate.take());
         assert!(!gate.take());
-        let spans: Vec<u64> = (0..33).map(|_| gate.hold(now, 60).as_secs()).collect();
+        let spans: Vec<u64> =
+            (0..33).map(|tag| gate.hold((Lane::ORDINARY, tag), now, 60).as_secs()).collect();
         assert!(spans.iter().copied().eq((1..=30).chain([30, 30, 30])), "{spans:?}");
         assert!(
             gate.is_crowded(now, 60) && !gate.is_crowded(now.saturating_add(Duration::from_secs(26)), 60)
@@ -179,12 +218,32 @@ mod tests {
     }
 
     #[test]
+    fn who_asks_again_before_their_moment_is_told_the_same_moment() {
+        let now = Timestamp::from_seconds(1_000);
+        let mut gate = Gate::new(1);
+        assert!(gate.take());
+        let first = gate.hold((Lane::ORDINARY, 1), now, 60);
+        let second = gate.hold((Lane::ORDINARY, 2), now, 60);
+        for _ in 0..100 {
+            assert_eq!(gate.hold((Lane::ORDINARY, 1), now, 60), first);
+        }
+        assert_eq!((gate.hold((Lane::ORDINARY, 2), now, 60), gate.bookings.len()), (second, 2));
+        // Once it has passed, the moment is over.
+        let later = now.saturating_add(second);
+        assert!(gate.hold((Lane::ORDINARY, 1), later, 60) >= Duration::from_secs(1));
+        for tag in 0..1_000 {
+            gate.hold((Lane::ORDINARY, tag), later, 60);
+            assert!(gate.is_sound());
+        }
+    }
+
+    #[test]
     fn crowd_at_a_slow_gate_does_not_keep_a_fast_one_shut() {
         let now = Timestamp::from_seconds(1_000);
         let mut gate = Gate::new(1);
         assert!(gate.take());
-        for _ in 0..20 {
-            gate.hold(now, 60);
+        for tag in 0..20 {
+            gate.hold((Lane::ORDINARY, tag), now, 60);
         }
         assert!(gate.is_crowded(now, 60));
         gate.change_outflow(now, 60, 600);

@@ -6,6 +6,7 @@
 
 use anteroom_protocol::time::Timestamp;
 
+use crate::broken::{self, Broken};
 use crate::state::RoomState;
 
 impl RoomState {
@@ -23,7 +24,7 @@ impl RoomState {
                     || self.opening.is_behind(&remembered.opening));
         let is_behind =
             self.now < remembered.now || self.tally.total < remembered.tally.total || is_line_behind;
-        if !is_behind {
+        if !is_behind || broken::is(Broken::NoHealing) {
             return false;
         }
         let found = self.clone();

@@ -205,7 +205,7 @@ impl Node {
 
     /// The answer to a load: every document asked for, present or absent.
     pub fn handle_loaded(&mut self, found: Vec<Found>, now: Timestamp) {
-        let now = self.clock.look(now);
+        let now = self.clock.hear(now);
         let UnderWay::Loading(batch) = std::mem::take(&mut self.under_way) else { return };
         self.failures_in_a_row = 0;
         self.take_in(batch, found, now);
@@ -213,7 +213,7 @@ impl Node {
 
     /// The save happened. `versions` are the new versions of the writes, in their order.
     pub fn handle_saved(&mut self, versions: &[u64], now: Timestamp) {
-        let now = self.clock.look(now);
+        let now = self.clock.hear(now);
         let UnderWay::Saving(mut batch) = std::mem::take(&mut self.under_way) else { return };
         self.failures_in_a_row = 0;
         if !batch.ids.is_empty() {
@@ -233,7 +233,7 @@ impl Node {
 
     /// The save was refused: these are the documents as they stand (at least those that differ).
     pub fn handle_conflict(&mut self, current: Vec<Found>, now: Timestamp) {
-        let now = self.clock.look(now);
+        let now = self.clock.hear(now);
         let UnderWay::Saving(batch) = std::mem::take(&mut self.under_way) else { return };
         self.failures_in_a_row = 0;
         self.take_in(batch, current, now);

@@ -381,6 +381,7 @@ impl RoomState {
             return Err(DecodeError::Damaged("a setting is out of its bounds"));
         }
         let is_sound = state.lanes.is_sound()
+            && state.gate.is_sound()
             && state.presence.is_sound()
             && state.tally.is_sound()
             && state.opening.is_sound()

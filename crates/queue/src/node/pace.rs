@@ -19,6 +19,9 @@ const WIDENING_MAX: u32 = 4;
 /// A longer silence between two calls is not time that was watched: the process slept, or a clock was set.
 pub(super) const GAP_MAX: Duration = Duration::from_secs(2);
 
+/// A node asks the store each second; a longer silence of it is not time in which anybody was let in.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+
 /// The width of the window.
 #[derive(Debug)]
 pub(super) struct Window(Duration);
@@ -53,10 +56,15 @@ impl Window {
     }
 }
 
-/// Watches the clock, and knows since when it did so without a gap.
+/// Watches the clock and the store, and knows since when it did so without a gap.
+///
+/// Time in which the store did not answer is a gap too: nobody could be let in, so it must make nobody late, and
+/// whom it would have called need not all be called at once when it is over.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     last: Timestamp,
+    /// When the store last answered.
+    heard: Timestamp,
     steady_since: Timestamp,
 }
 
@@ -67,6 +75,16 @@ impl Watch {
 
     pub(super) const fn steady_since(&self) -> Timestamp {
         self.steady_since
+    }
+
+    /// The store has answered. What time it is.
+    pub(super) fn hear(&mut self, now: Timestamp) -> Timestamp {
+        let now = self.look(now);
+        if now.saturating_since(self.heard) > SILENCE_MAX {
+            self.steady_since = now;
+        }
+        self.heard = now;
+        now
     }
 
     /// What time it is; never earlier than it was.
