@@ -43,6 +43,9 @@ enum Task {
     Structure,
     /// Runs whole waiting rooms in virtual time, one world per seed, and checks the invariants.
     Simulate {
+        /// What kind of worlds.
+        #[arg(long, value_enum, default_value_t)]
+        class: simulate::ClassName,
         /// How many seeds, each a world of its own.
         #[arg(long, default_value_t = simulate::SEEDS_DEFAULT, value_parser = clap::value_parser!(u64).range(1..))]
         seeds: u64,
@@ -68,7 +71,7 @@ fn main() -> ExitCode {
         Task::Ci { no_install } => ci::run(&root, setup::Mode::from_flag(no_install)),
         Task::Setup { no_install } => setup::run(&root, setup::Mode::from_flag(no_install)),
         Task::Structure => structure::run(&root),
-        Task::Simulate { seeds, start, visitors } => simulate::run(start, seeds, visitors),
+        Task::Simulate { class, seeds, start, visitors } => simulate::run(class, start, seeds, visitors),
         Task::E2e { only } => ci::e2e(&root, &only).map(|_| ()),
         Task::Advisories => ci::advisories(&root),
     };

@@ -10,9 +10,9 @@ use anteroom_queue::{Command, Lane, Outcome, SpentReason};
 
 use crate::process::{Asked, Caller};
 use crate::store::world_time;
-use crate::trace::{Fact, Place, Told};
+use crate::trace::{Fact, Place, Told, text_number};
 use crate::workload::operator::Action;
-use crate::workload::{Ask, Reply, Ticket};
+use crate::workload::{Ask, Held, Reply, Ticket, Wish};
 use crate::world::{Event, World};
 
 /// When to ask again where the line does not say.
@@ -37,22 +37,42 @@ impl World {
                 let command = Command::Arrive { queue_id, lane: Lane::ORDINARY, key: None };
                 self.command(process, Asked::Join { caller, queue_id, began }, command);
             }
-            Ask::Poll(ticket) => self.look(process, caller, ticket, false, true),
-            Ask::Claim(ticket) => self.claim(process, caller, ticket, false),
-            Ask::Cancel(ticket) => {
-                self.note(Fact::CancelAsked { queue_id: ticket.queue_id });
-                let command = Command::Cancel { queue_id: ticket.queue_id };
-                self.command(process, Asked::Cancel { caller, ticket }, command);
-            }
+            Ask::With(text, wish) => self.serve_ticket(process, caller, &text, wish),
         }
         self.drive(process);
     }
 
+    fn serve_ticket(&mut self, process: usize, caller: Caller, text: &str, wish: Wish) {
+        let Some(ticket) = self.desk.open(text) else {
+            self.counts.rejected += 1;
+            self.note(Fact::Rejected { ticket: text_number(text) });
+            let (told, ask_again_after_ms) = (Told::Rejected, TRY_AGAIN_AFTER_MS);
+            return self.reply(caller, Reply::Answer { ticket: None, told, ask_again_after_ms });
+        };
+        match wish {
+            Wish::Poll => self.look(process, caller, ticket, None, true),
+            Wish::Claim => self.claim(process, caller, ticket, None),
+            Wish::Cancel => {
+                self.note(Fact::CancelAsked { queue_id: ticket.queue_id });
+                self.store.note_asked(ticket.queue_id);
+                let command = Command::Cancel { queue_id: ticket.queue_id };
+                self.command(process, Asked::Cancel { caller, ticket }, command);
+            }
+        }
+    }
+
     /// Answers from the snapshot, or goes on to the node where it is the visitor's turn.
-    fn look(&mut self, process: usize, caller: Caller, ticket: Ticket, is_new: bool, may_present: bool) {
+    fn look(
+        &mut self,
+        process: usize,
+        caller: Caller,
+        ticket: Ticket,
+        made: Option<Held>,
+        may_present: bool,
+    ) {
         let now = self.processes[process].now(self.now);
         let Some(snapshot) = &self.processes[process].snapshot else {
-            return self.tell(process, caller, ticket, is_new, Told::TryAgain, TRY_AGAIN_AFTER_MS);
+            return self.tell(process, caller, ticket, made, Told::TryAgain, TRY_AGAIN_AFTER_MS);
         };
         let Place { tag, epoch } = ticket.place;
         let (told, ask_again_after_ms) = match snapshot.standing(ordinary(tag), epoch, now) {
@@ -62,7 +82,7 @@ impl World {
             Standing::Paused { ahead, ask_again_after, .. } => {
                 (Told::Paused { ahead: Some(ahead) }, millis(ask_again_after))
             }
-            Standing::Admissible => return self.claim(process, caller, ticket, is_new),
+            Standing::Admissible => return self.claim(process, caller, ticket, made),
             Standing::Spent(reason) => (spent(reason), 0),
             Standing::Ahead if may_present => {
                 self.counts.presented += 1;
@@ -73,13 +93,14 @@ impl World {
                 (Told::TryAgain, TRY_AGAIN_AFTER_MS)
             }
         };
-        self.tell(process, caller, ticket, is_new, told, ask_again_after_ms);
+        self.tell(process, caller, ticket, made, told, ask_again_after_ms);
     }
 
-    fn claim(&mut self, process: usize, caller: Caller, ticket: Ticket, is_new: bool) {
+    fn claim(&mut self, process: usize, caller: Caller, ticket: Ticket, made: Option<Held>) {
+        self.store.note_asked(ticket.queue_id);
         let Place { tag, epoch } = ticket.place;
         let command = Command::Claim { queue_id: ticket.queue_id, place: ordinary(tag), epoch };
-        self.command(process, Asked::Claim { caller, ticket, is_new }, command);
+        self.command(process, Asked::Claim { caller, ticket, made }, command);
     }
 
     fn command(&mut self, process: usize, asked: Asked, command: Command) {
@@ -98,7 +119,7 @@ impl World {
         process: usize,
         caller: Caller,
         ticket: Ticket,
-        is_new: bool,
+        made: Option<Held>,
         told: Told,
         ask_again_after_ms: u64,
     ) {
@@ -111,8 +132,7 @@ impl World {
         let life = self.processes[process].life;
         self.counts.polls += 1;
         self.note(Fact::Polled { queue_id, place, life, told, ask_again_after_ms });
-        let ticket = is_new.then_some(ticket);
-        self.reply(caller, Reply::Answer { ticket, told, ask_again_after_ms });
+        self.reply(caller, Reply::Answer { ticket: made, told, ask_again_after_ms });
     }
 
     /// Lets a node handle something, then does what it wishes.
@@ -165,20 +185,20 @@ impl World {
             Asked::Join { caller, queue_id, began } => {
                 self.joined(process, caller, queue_id, began, outcome);
             }
-            Asked::Claim { caller, ticket, is_new } => {
+            Asked::Claim { caller, ticket, made } => {
                 let (told, ask_again_after_ms) = self.claimed(ticket, outcome);
-                self.tell(process, caller, ticket, is_new, told, ask_again_after_ms);
+                self.tell(process, caller, ticket, made, told, ask_again_after_ms);
             }
             Asked::Present { caller, ticket } => match outcome {
-                &Outcome::Spent(reason) => self.tell(process, caller, ticket, false, spent(reason), 0),
-                _ => self.look(process, caller, ticket, false, false),
+                &Outcome::Spent(reason) => self.tell(process, caller, ticket, None, spent(reason), 0),
+                _ => self.look(process, caller, ticket, None, false),
             },
             Asked::Cancel { caller, ticket } => {
                 if *outcome == Outcome::Done {
                     self.note(Fact::Cancelled { queue_id: ticket.queue_id });
                 }
                 // The visitor tries to get in all the same.
-                self.tell(process, caller, ticket, false, Told::TryAgain, TRY_AGAIN_AFTER_MS);
+                self.tell(process, caller, ticket, None, Told::TryAgain, TRY_AGAIN_AFTER_MS);
             }
             Asked::Operate => self.operated(outcome),
         }
@@ -200,12 +220,14 @@ impl World {
         let place = Place { epoch, tag: given.tag().unwrap_or(0) };
         let committed = world_time(self.processes[process].committed_at);
         self.counts.joins += 1;
-        self.note(Fact::Joined { queue_id, place, began: world_time(began), committed });
         let ticket = Ticket { queue_id, place };
+        let made = self.desk.issue(ticket, ahead, self.store.moment(self.now).room);
+        let began = world_time(began);
+        self.note(Fact::Joined { queue_id, place, began, committed, ticket: made.number });
         if ahead == 0 {
-            self.claim(process, caller, ticket, true);
+            self.claim(process, caller, ticket, Some(made));
         } else {
-            self.look(process, caller, ticket, true, false);
+            self.look(process, caller, ticket, Some(made), false);
         }
     }
 
@@ -248,6 +270,7 @@ impl World {
                 outflow_per_minute: settings.outflow_per_minute,
                 burst: settings.burst_places(),
                 re_entry_limit: settings.re_entry_limit,
+                late_window_ms: u64::from(settings.late_window_seconds) * 1_000,
             },
             Action::Pause => Fact::Paused { earliest },
             Action::Resume => Fact::Resumed { earliest },

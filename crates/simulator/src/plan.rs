@@ -4,13 +4,36 @@ use anteroom_queue::Settings;
 
 use crate::faults::{self, Fault};
 use crate::random::Random;
+use crate::workload::habit::{Habit, Mixture};
 use crate::workload::operator::{self, Action};
-use crate::workload::visitor::Habit;
 
 /// The most processes of one room in a world.
 const PROCESSES_MAX: u64 = 4;
 /// When the first visitor may come, after the start of the world: the room has been configured by then.
 pub(crate) const FIRST_ARRIVAL_MS: u64 = 5_000;
+
+/// The longest time within which a rush of visitors comes.
+pub(crate) const RUSH_MAX_MS: u64 = 30_000;
+
+/// Kinds of worlds. A seed means the same world within its class only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Class {
+    /// What a room meets in some bad weeks, and a third of the worlds in which nothing goes wrong.
+    #[default]
+    Ordinary,
+    /// Many losses of writes, crashes, clock steps and long cuts in each world.
+    Lossy,
+}
+
+impl Class {
+    /// A process that does not reach its store tells old waits, so a late window must be longer than that lasts.
+    const fn late_windows_seconds(self) -> &'static [u64] {
+        match self {
+            Self::Ordinary => &[30, 60, 120, 300, 600],
+            Self::Lossy => &[120, 300, 600],
+        }
+    }
+}
 
 /// What one world is to be like. Moments are milliseconds since its start.
 pub(crate) struct Plan {
@@ -36,27 +59,32 @@ pub(crate) struct Arrival {
 }
 
 impl Plan {
-    pub(crate) fn draw(random: &mut Random, visitors: u32) -> Self {
+    pub(crate) fn draw(random: &mut Random, class: Class, visitors: u32) -> Self {
         let visitors = u64::from(visitors.max(1));
         // How long the line would take if everybody came and nobody was in the way.
         let line_seconds = random.between(60, 900);
         let outflow_per_minute = (visitors * 60).div_ceil(line_seconds).clamp(1, 600_000);
         let settings = Settings {
             burst: random.chance(300).then(|| small(random.between(1, 2 + outflow_per_minute / 10))),
-            late_window_seconds: small(*pick(random, &[30, 60, 120, 300, 600])),
+            late_window_seconds: small(*pick(random, class.late_windows_seconds())),
             token_validity_seconds: small(*pick(random, &[30, 60, 180])),
             re_entry_limit: small(random.below(3)),
             ..Settings::with_outflow(small(outflow_per_minute))
         };
-        let arrivals = arrivals(random, visitors, line_seconds * 1_000);
+        // Each from a stream of its own, so that a new kind of visitor does not make another fault of an old seed.
+        let arrivals = arrivals(&mut random.fork(), visitors, line_seconds * 1_000);
         let busy_ms = FIRST_ARRIVAL_MS + line_seconds * 1_000;
         let processes = usize::try_from(random.between(1, PROCESSES_MAX)).unwrap_or(1);
         // A third of the worlds are quiet, so that what faults would hide is seen too.
-        let is_quiet = random.chance(333);
+        let is_quiet = class == Class::Ordinary && random.chance(333);
+        let (mut of_operator, mut of_faults) = (random.fork(), random.fork());
         let (actions, faults) = if is_quiet {
             (Vec::new(), Vec::new())
         } else {
-            (operator::plan(random, &settings, busy_ms), faults::plan(random, processes, busy_ms))
+            (
+                operator::plan(&mut of_operator, &settings, busy_ms),
+                faults::plan(&mut of_faults, class, processes, busy_ms),
+            )
         };
         let last_arrival = arrivals.iter().map(|arrival| arrival.at).max().unwrap_or(0);
         let calm_from = (busy_ms + 60_000).max(last_arrival);
@@ -78,10 +106,8 @@ impl Plan {
 /// Visitors come all at once, evenly, in waves, or mostly at the beginning.
 fn arrivals(random: &mut Random, visitors: u64, line_ms: u64) -> Vec<Arrival> {
     let shape = random.below(4);
-    let rush_ms = random.between(500, 30_000);
-    let leavers_per_mille = *pick(random, &[0, 50, 200, 500]);
-    let sleepers_per_mille = *pick(random, &[0, 30, 100, 300]);
-    let odd_per_mille = *pick(random, &[0, 100, 400]);
+    let rush_ms = random.between(500, RUSH_MAX_MS);
+    let mixture = Mixture::draw(random, line_ms);
     let arrivals = (0..visitors).map(|number| {
         let after = match shape {
             0 => random.below(rush_ms),
@@ -90,7 +116,7 @@ fn arrivals(random: &mut Random, visitors: u64, line_ms: u64) -> Vec<Arrival> {
             _ if random.chance(700) => random.below(rush_ms),
             _ => random.below(line_ms),
         };
-        let habit = Habit::draw(random, leavers_per_mille, sleepers_per_mille, odd_per_mille, line_ms);
+        let habit = Habit::draw(random, mixture);
         Arrival { at: FIRST_ARRIVAL_MS + after, habit }
     });
     arrivals.collect()

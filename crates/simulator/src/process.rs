@@ -8,9 +8,10 @@ use anteroom_protocol::time::Timestamp;
 use anteroom_queue::node::Node;
 use anteroom_queue::snapshot::Snapshot;
 
+use crate::faults::Loses;
 use crate::store::world_time;
 use crate::trace::Life;
-use crate::workload::Ticket;
+use crate::workload::{Held, Ticket};
 
 /// Who waits for an answer.
 #[derive(Clone, Copy, Debug)]
@@ -21,18 +22,18 @@ pub(crate) struct Caller {
 }
 
 /// What a command was given for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Asked {
     Join {
         caller: Caller,
         queue_id: QueueId,
         began: u64,
     },
-    /// `is_new`: the ticket was made by the same request and goes back with the answer.
+    /// `made`: the ticket was made by the same request and goes back with the answer.
     Claim {
         caller: Caller,
         ticket: Ticket,
-        is_new: bool,
+        made: Option<Held>,
     },
     Present {
         caller: Caller,
@@ -62,6 +63,16 @@ pub(crate) struct Process {
     /// How much less than the truth it takes it to be.
     lag_ms: i64,
     shown: Timestamp,
+    /// Until then it is not given the processor.
+    pub(crate) stalled_until: u64,
+    pub(crate) cut: Option<Cut>,
+}
+
+/// The process and the store do not reach each other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cut {
+    pub(crate) until: u64,
+    pub(crate) loses: Loses,
 }
 
 impl Process {
@@ -77,28 +88,37 @@ impl Process {
             ahead_ms: 0,
             lag_ms: 0,
             shown: Timestamp::EPOCH,
+            stalled_until: 0,
+            cut: None,
         }
     }
 
+    /// What does not come through between it and the store now.
+    pub(crate) fn loses(&self, since_start: u64) -> Option<Loses> {
+        self.cut.filter(|cut| since_start < cut.until).map(|cut| cut.loses)
+    }
+
     /// Begins a new life, in which nothing of the last one is remembered.
-    pub(crate) fn start(&mut self, lag_ms: u64) {
+    pub(crate) fn start(&mut self, lag_ms: u64, entropy: [u8; 32]) {
         let life = Life { process: self.life.process, starts: self.life.starts + 1 };
         let lag_ms = i64::try_from(lag_ms).unwrap_or(0);
-        let mut seed = [0; 32];
-        seed[..8].copy_from_slice(&(life.process as u64).to_be_bytes());
-        seed[8..12].copy_from_slice(&life.starts.to_be_bytes());
-        let node = Some(Node::new(seed));
-        *self = Self { node, life, ahead_ms: -lag_ms, lag_ms, ..Self::new(life.process) };
+        let (node, cut) = (Some(Node::new(entropy)), self.cut);
+        *self = Self { node, life, ahead_ms: -lag_ms, lag_ms, cut, ..Self::new(life.process) };
     }
 
     pub(crate) fn crash(&mut self) {
-        *self = Self { life: self.life, ..Self::new(self.life.process) };
+        *self = Self { life: self.life, cut: self.cut, ..Self::new(self.life.process) };
     }
 
     /// The store's clock as this process carries it on. Never goes back within a life.
     pub(crate) fn now(&mut self, since_start: u64) -> Timestamp {
         let carried_on = world_time(since_start).as_millis().saturating_add_signed(self.ahead_ms);
         self.shown = self.shown.max(Timestamp::from_millis(carried_on));
+        self.shown
+    }
+
+    /// The newest moment that the process has taken it to be.
+    pub(crate) const fn shown(&self) -> Timestamp {
         self.shown
     }
 

@@ -21,6 +21,11 @@ impl Random {
         Self { state }
     }
 
+    /// A stream of its own: what is drawn from it changes nothing of what is drawn here.
+    pub(crate) fn fork(&mut self) -> Self {
+        Self::new(self.next())
+    }
+
     pub(crate) fn next(&mut self) -> u64 {
         let [_, second, _, fourth] = self.state;
         let result = second.wrapping_mul(5).rotate_left(7).wrapping_mul(9);

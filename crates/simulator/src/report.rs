@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::checkers::{Figure, Verdict};
+use crate::trace::fold_number;
 
 /// How much happened in a world, so that a clean one can be told from an empty one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,6 +18,7 @@ pub struct Counts {
     pub not_yet: u64,
     pub late: u64,
     pub presented: u64,
+    pub rejected: u64,
     pub refused: u64,
     pub saves: u64,
     pub refused_saves: u64,
@@ -24,6 +26,8 @@ pub struct Counts {
     pub crashes: u64,
     pub losses: u64,
     pub clock_steps: u64,
+    pub stalls: u64,
+    pub cuts: u64,
     pub runaways: u64,
 }
 
@@ -75,6 +79,8 @@ impl fmt::Display for Report {
 pub struct Summary {
     worlds: u64,
     totals: Counts,
+    /// Stands for all traces in their order.
+    trace_hash: u64,
     worst: Vec<Worst>,
     broken: Vec<(u64, Vec<String>)>,
 }
@@ -92,6 +98,7 @@ impl Summary {
     pub fn add(&mut self, report: &Report) {
         self.worlds += 1;
         self.totals.add(&report.counts);
+        self.trace_hash = fold_number(self.trace_hash, report.trace_hash);
         if !report.is_clean() {
             self.broken.push((report.seed, report.violations().collect()));
         }
@@ -129,7 +136,8 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counts { events, simulated_ms, joins, polls, admissions, held, .. } = self.totals;
-        let Counts { saves, refused_saves, store_troubles, crashes, losses, clock_steps, .. } = self.totals;
+        let Counts { saves, refused_saves, store_troubles, crashes, losses, .. } = self.totals;
+        let Counts { clock_steps, stalls, cuts, rejected, .. } = self.totals;
         writeln!(
             f,
             "{} worlds, {} hours, {events} events: {joins} joins, {polls} answers, {admissions} admissions, {held} \
@@ -140,8 +148,9 @@ impl fmt::Display for Summary {
         writeln!(
             f,
             "{saves} saves, {refused_saves} refused, {store_troubles} in trouble; {crashes} crashes, {losses} losses \
-             of writes, {clock_steps} clock steps",
+             of writes, {clock_steps} clock steps, {stalls} stalls, {cuts} cuts; {rejected} forged tickets",
         )?;
+        writeln!(f, "trace hash {:016x}", self.trace_hash)?;
         let mut invariant = "";
         for worst in &self.worst {
             if worst.invariant != invariant {
@@ -189,6 +198,7 @@ impl Counts {
         self.not_yet += other.not_yet;
         self.late += other.late;
         self.presented += other.presented;
+        self.rejected += other.rejected;
         self.refused += other.refused;
         self.saves += other.saves;
         self.refused_saves += other.refused_saves;
@@ -196,6 +206,8 @@ impl Counts {
         self.crashes += other.crashes;
         self.losses += other.losses;
         self.clock_steps += other.clock_steps;
+        self.stalls += other.stalls;
+        self.cuts += other.cuts;
         self.runaways += other.runaways;
     }
 }

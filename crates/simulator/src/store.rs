@@ -1,7 +1,7 @@
 //! The store of a world: the reference of the store's contract, a clock that can be stepped, and a memory of what
 //! was saved when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anteroom_protocol::id::QueueId;
 use anteroom_protocol::time::Timestamp;
@@ -32,8 +32,13 @@ pub(crate) struct Store {
     /// How far the store's clock was stepped.
     stepped_ms: u64,
     swept_at: u64,
+    /// From when until when it stands still.
+    stands_still: Option<(u64, u64)>,
     /// When each id's record was last saved.
     claimed: BTreeMap<QueueId, Moment>,
+    /// Who ever asked to be let in or to be cancelled.
+    asked: BTreeSet<QueueId>,
+    state_bytes: usize,
 }
 
 /// True time, so many milliseconds after the start of the world.
@@ -43,12 +48,45 @@ pub(crate) fn world_time(since_start: u64) -> Timestamp {
 
 impl Store {
     pub(crate) fn new() -> Self {
-        Self { documents: Documents::default(), stepped_ms: 0, swept_at: 0, claimed: BTreeMap::new() }
+        Self {
+            documents: Documents::default(),
+            stepped_ms: 0,
+            swept_at: 0,
+            stands_still: None,
+            claimed: BTreeMap::new(),
+            asked: BTreeSet::new(),
+            state_bytes: 0,
+        }
     }
 
     pub(crate) fn moment(&self, since_start: u64) -> Moment {
         let world = world_time(since_start);
-        Moment { world, room: Timestamp::from_millis(world.as_millis() + self.stepped_ms) }
+        let seen = match self.stands_still {
+            Some((from, until)) if (from..until).contains(&since_start) => from,
+            _ => since_start,
+        };
+        Moment { world, room: Timestamp::from_millis(world_time(seen).as_millis() + self.stepped_ms) }
+    }
+
+    /// The clock was set back by this much: since it never goes back, it stands still until it has caught up.
+    pub(crate) fn stand_still(&mut self, since_start: u64, for_ms: u64) {
+        // One that stands still already does so from its own beginning.
+        let from = match self.stands_still {
+            Some((from, until)) if (from..until).contains(&since_start) => from,
+            _ => since_start,
+        };
+        self.stands_still = Some((from, since_start + for_ms));
+    }
+
+    pub(crate) fn note_asked(&mut self, queue_id: QueueId) {
+        self.asked.insert(queue_id);
+    }
+
+    /// How large the state is, how many documents there are beside it, and how many visitors ever asked for one.
+    pub(crate) fn kept(&self) -> (u64, u64, u64) {
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let records = self.documents.len().saturating_sub(1);
+        (number(self.state_bytes), number(records), number(self.asked.len()))
     }
 
     pub(crate) fn step(&mut self, by_ms: u64) {
@@ -59,8 +97,11 @@ impl Store {
         self.documents.clone()
     }
 
+    /// What goes back to an older copy is another server, whose clock is right: versions rest on it, and must not be used
+    /// twice.
     pub(crate) fn restore(&mut self, copy: Documents) {
         self.documents = copy;
+        self.stands_still = None;
     }
 
     /// When the record of this id was last saved.
@@ -101,8 +142,12 @@ impl Store {
         Ok(match self.documents.save(&kept, moment.room)? {
             Saved::Done { version, now } => {
                 for write in writes {
-                    if let Document::Record(RecordId::Visitor(queue_id)) = write.document {
-                        self.claimed.insert(queue_id, moment);
+                    match write.document {
+                        Document::State => self.state_bytes = write.bytes.len(),
+                        Document::Record(RecordId::Visitor(queue_id)) => {
+                            self.claimed.insert(queue_id, moment);
+                        }
+                        Document::Record(RecordId::Key(_)) => {}
                     }
                 }
                 Answer::Saved { versions: vec![version.0; writes.len()], now }

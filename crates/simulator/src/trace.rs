@@ -60,6 +60,8 @@ pub enum Told {
     Cancelled,
     /// The ticket is of another life of the room.
     OtherEpoch,
+    /// What was shown is no ticket of this room.
+    Rejected,
 }
 
 /// Something that can be said about a world without knowing why it happened.
@@ -75,6 +77,8 @@ pub enum Fact {
         began: Timestamp,
         /// When the store had the save that gave the place.
         committed: Timestamp,
+        /// Stands for the text of the ticket they were given.
+        ticket: u64,
     },
     /// A visitor was let in, or told again that they were.
     Admitted {
@@ -98,6 +102,20 @@ pub enum Fact {
         /// When they were told to ask again.
         ask_again_after_ms: u64,
     },
+    /// A visitor showed a text that was refused as no ticket of this room.
+    Rejected {
+        /// Stands for the text.
+        ticket: u64,
+    },
+    /// What the store keeps of the room.
+    Kept {
+        /// How large the state is.
+        state_bytes: u64,
+        /// How many documents there are beside it.
+        records: u64,
+        /// How many visitors ever asked to be let in, or to be cancelled.
+        asked: u64,
+    },
     /// Somebody asked that this id be let in no more; not done yet.
     CancelAsked {
         /// Which id.
@@ -118,6 +136,8 @@ pub enum Fact {
         burst: u32,
         /// Further admissions of one id.
         re_entry_limit: u32,
+        /// How long somebody who was called may still come, in milliseconds.
+        late_window_ms: u64,
     },
     /// The room was paused somewhere between `earliest` and the moment of this fact.
     Paused {
@@ -181,7 +201,7 @@ impl Loss {
 impl Trace {
     /// A number that differs between any two worlds that did not go exactly alike.
     pub fn hash(&self) -> u64 {
-        let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+        let mut hasher = Fnv(FNV_START);
         self.entries.hash(&mut hasher);
         hasher.finish()
     }
@@ -218,6 +238,23 @@ pub(crate) struct Admission {
     pub(crate) told: Timestamp,
 }
 
+/// A number that stands for a text.
+pub(crate) fn text_number(text: &str) -> u64 {
+    fold(FNV_START, text.as_bytes())
+}
+
+/// A number that stands for these numbers in this order.
+pub(crate) fn fold_number(before: u64, number: u64) -> u64 {
+    fold(before, &number.to_be_bytes())
+}
+
+const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn fold(before: u64, bytes: &[u8]) -> u64 {
+    let mix = |hash: u64, &byte: &u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    bytes.iter().fold(before, mix)
+}
+
 /// FNV-1a, because the hashers of the standard library may change from one release to the next.
 struct Fnv(u64);
 
@@ -227,8 +264,6 @@ impl Hasher for Fnv {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
+        self.0 = fold(self.0, bytes);
     }
 }

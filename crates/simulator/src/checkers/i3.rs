@@ -15,6 +15,8 @@ use crate::trace::{Fact, Life, Place, Told, Trace};
 /// Beyond half of what was told, how much later somebody may ask again and still be in time: a request may meet a
 /// process that is down, and wait for its own end before it is tried elsewhere.
 const GRACE_MS: u64 = 15_000;
+/// How long a request takes that nothing goes wrong with.
+const SOON_MS: u64 = 1_000;
 /// Between two looks at the store a process carries the line on by itself, and may have gone too far when the
 /// outflow was lowered meanwhile.
 const CARRIED_ON_MS: i64 = 3_000;
@@ -22,14 +24,21 @@ const CARRIED_ON_MS: i64 = 3_000;
 /// A step of the store's clock that makes nobody late is smaller than this.
 const FORGIVEN_STEP_MS: u64 = 30 * 60_000;
 
+/// With a step as large as this, the queue token of somebody who has not heard that they were let in may be over.
+const TOKEN_ENDING_STEP_MS: u64 = 15_000;
+
 struct Holder {
     place: Place,
     asked_at: u64,
+    /// When the room last knew how they stand.
+    heard_at: u64,
     ask_again_after_ms: u64,
     is_in_time: bool,
     is_admitted: bool,
     is_cancelled: bool,
     is_finished: bool,
+    /// Whether a queue token that they were given after they last heard of the room may have ended since.
+    may_have_missed_token: bool,
     ahead: BTreeMap<Life, u64>,
 }
 
@@ -41,9 +50,11 @@ pub(super) fn check(trace: &Trace) -> Verdict {
     let mut holders: BTreeMap<QueueId, Holder> = BTreeMap::new();
     let mut worst_growth = 0;
     let mut stepped_far_until = 0;
+    let mut late_window_ms = u64::MAX;
     for entry in &trace.entries {
         let now = entry.when.world.as_millis();
         match entry.fact {
+            Fact::Configured { late_window_ms: set, .. } => late_window_ms = late_window_ms.min(set),
             Fact::Joined { queue_id, place, .. } => {
                 let is_in_time = now >= stepped_far_until;
                 holders.insert(queue_id, Holder { is_in_time, ..Holder::new(place, now) });
@@ -60,21 +71,21 @@ pub(super) fn check(trace: &Trace) -> Verdict {
                 holders.values_mut().for_each(|holder| holder.is_in_time = false);
                 stepped_far_until = now + GRACE_MS;
             }
+            Fact::Stepped { by_ms } if by_ms >= TOKEN_ENDING_STEP_MS => {
+                holders.values_mut().for_each(|holder| holder.may_have_missed_token = true);
+            }
             Fact::CancelAsked { queue_id } => {
                 if let Some(holder) = holders.get_mut(&queue_id) {
                     holder.is_cancelled = true;
                 }
             }
             Fact::Polled { queue_id, place, life, told, ask_again_after_ms } => {
-                let Some(holder) = holders.get_mut(&queue_id) else {
-                    verdict.violated(|| format!("{queue_id} asked without ever having joined"));
+                // What was never given is the affair of I10.
+                let Some(holder) = holders.get_mut(&queue_id).filter(|holder| holder.place == place) else {
                     continue;
                 };
-                if holder.place != place {
-                    verdict.violated(|| format!("{queue_id} came back with another place"));
-                }
-                holder.asked(now, ask_again_after_ms);
-                if let Some(reason) = holder.wrong_end(told) {
+                holder.asked(now, ask_again_after_ms, late_window_ms);
+                if let Some(reason) = holder.wrong_end(told, now) {
                     verdict.violated(|| {
                         format!("{queue_id} (place {}) was told {told:?} at {now}: {reason}", place.tag)
                     });
@@ -114,17 +125,22 @@ impl Holder {
         Self {
             place,
             asked_at: now,
+            heard_at: now,
             ask_again_after_ms: 0,
             is_in_time: true,
             is_admitted: false,
             is_cancelled: false,
             is_finished: false,
+            may_have_missed_token: false,
             ahead: BTreeMap::new(),
         }
     }
 
-    fn asked(&mut self, now: u64, ask_again_after_ms: u64) {
-        self.is_in_time &= self.is_due_after(now);
+    fn asked(&mut self, now: u64, ask_again_after_ms: u64, late_window_ms: u64) {
+        // They may have been called just after they last heard how they stand, and then have the late window to come: a
+        // short one leaves no time for requests that are lost on their way, or for processes without a store.
+        let window_ends = self.heard_at + late_window_ms.max(self.ask_again_after_ms + SOON_MS);
+        self.is_in_time &= self.is_due_after(now) && now <= window_ends;
         self.asked_at = now;
         self.ask_again_after_ms = ask_again_after_ms;
     }
@@ -134,12 +150,16 @@ impl Holder {
         now <= self.asked_at + self.ask_again_after_ms * 3 / 2 + GRACE_MS
     }
 
-    fn wrong_end(&mut self, told: Told) -> Option<&'static str> {
+    fn wrong_end(&mut self, told: Told, now: u64) -> Option<&'static str> {
+        if told != Told::TryAgain {
+            self.heard_at = now;
+        }
+        let missed = std::mem::take(&mut self.may_have_missed_token);
         self.is_finished |= matches!(told, Told::Used | Told::Late | Told::Cancelled | Told::OtherEpoch);
         match told {
             Told::OtherEpoch => Some("the room has only one epoch"),
             // An answer that was lost on its way may have let them in; whoever asks again in time hears it again.
-            Told::Used if self.is_in_time && !self.is_admitted => Some("it was never let in"),
+            Told::Used if self.is_in_time && !self.is_admitted && !missed => Some("it was never let in"),
             Told::Cancelled if !self.is_cancelled => Some("nobody cancelled it"),
             Told::Late if self.is_in_time && !self.is_admitted => Some("it always asked in time"),
             _ => None,

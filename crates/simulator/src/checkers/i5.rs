@@ -16,8 +16,9 @@ use crate::trace::{Fact, Trace};
 
 /// How long a room may take to find its pace after a change.
 const SETTLING_MS: u64 = 60_000;
-/// A stretch is measured when this many should have been let in: fewer say nothing about a twentieth.
-const MEASURED_PLACES_MIN: u64 = 20;
+/// A stretch is measured when this many should have been let in: of fewer, a twentieth is what one or two visitors more
+/// who happen to leave just before their turn make of it.
+const MEASURED_PLACES_MIN: u64 = 100;
 /// A room is held to its outflow when its burst is two places and this many seconds of outflow.
 const ROOMY_SECONDS: u64 = 2;
 /// Present are those who wait for the next this many seconds of outflow, and a few.

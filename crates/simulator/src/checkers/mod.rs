@@ -2,10 +2,12 @@
 //! invariant broke. None knows how the load was made or which faults were planned.
 
 mod i1;
+mod i10;
 mod i2;
 mod i3;
 mod i4;
 mod i5;
+mod i7;
 mod outflow;
 mod pause;
 
@@ -47,6 +49,8 @@ pub fn check_all(trace: &Trace) -> Vec<Verdict> {
         i3::check(trace),
         i4::check(trace),
         i5::check(trace),
+        i7::check(trace),
+        i10::check(trace),
         pause::check(trace),
     ]
 }

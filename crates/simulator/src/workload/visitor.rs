@@ -1,94 +1,64 @@
-//! Visitors and their habits. A visitor is one person with one ticket at a time, looking at it from one tab or two.
+//! A visitor: one person with one ticket at a time, looking at it from one tab or several, and what they do after
+//! each answer.
 
-use super::{Ask, Reply, Ticket};
+use std::rc::Rc;
+
+use super::habit::{Habit, TABS_MAX};
+use super::{Ask, Held, Reply, Wish};
 use crate::random::Random;
 use crate::trace::Told;
 
 /// How often one person joins again after their ticket was spent or a reply lost.
 const JOINS_MAX: u32 = 6;
-
-/// What a visitor is like. Moments are milliseconds after they came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Habit {
-    /// Asks again when told to, until let in.
-    Patient,
-    /// Asks five times as often.
-    Eager,
-    /// Goes away without a word.
-    Leaves { after_ms: u64 },
-    /// Is away for a while and comes back.
-    Sleeps { after_ms: u64, for_ms: u64 },
-    /// Looks at one ticket from two tabs.
-    TwoTabs,
-    /// Claims again after having been let in, now and much later.
-    Replays { times: u32 },
-    /// Loses the reply to the first join, and joins anew.
-    LosesReply,
-    /// Cancels, and then tries to get in all the same.
-    Cancels { after_ms: u64 },
-}
-
-impl Habit {
-    pub(crate) fn draw(
-        random: &mut Random,
-        leavers_per_mille: u64,
-        sleepers_per_mille: u64,
-        odd_per_mille: u64,
-        line_ms: u64,
-    ) -> Self {
-        if random.chance(leavers_per_mille) {
-            return Self::Leaves { after_ms: random.below(line_ms) };
-        }
-        if random.chance(sleepers_per_mille) {
-            let for_ms = random.between(10_000, 2 * line_ms);
-            return Self::Sleeps { after_ms: random.below(line_ms), for_ms };
-        }
-        if !random.chance(odd_per_mille) {
-            return Self::Patient;
-        }
-        match random.below(5) {
-            0 => Self::Eager,
-            1 => Self::TwoTabs,
-            2 => Self::Replays { times: small(random.between(1, 5)) },
-            3 => Self::LosesReply,
-            _ => Self::Cancels { after_ms: random.below(line_ms) },
-        }
-    }
-}
+/// One who shows altered tickets does so about every third time.
+const FORGES_PER_MILLE: u64 = 333;
 
 /// One person.
 #[derive(Debug)]
 pub(crate) struct Visitor {
     habit: Habit,
     came_at: u64,
-    ticket: Option<Ticket>,
+    held: Option<Held>,
     joins: u32,
-    replays_left: u32,
+    /// How often they will claim again, or show an altered ticket.
+    tricks_left: u32,
     has_slept: bool,
     has_cancelled: bool,
-    has_second_tab: bool,
+    has_opened_tabs: bool,
 }
 
 /// What a visitor does next: in so many milliseconds, from this tab.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Next {
     pub(crate) after_ms: u64,
     pub(crate) tab: usize,
-    pub(crate) ask: Ask,
+    pub(crate) ask: NextAsk,
+}
+
+/// What they will ask.
+#[derive(Clone, Debug)]
+pub(crate) enum NextAsk {
+    Ask(Ask),
+    /// Something with a text that they make of this ticket.
+    WithForged(Held, Wish),
 }
 
 impl Visitor {
     pub(crate) fn new(habit: Habit, now: u64) -> Self {
-        let replays_left = if let Habit::Replays { times } = habit { times } else { 0 };
+        let tricks_left = match habit {
+            Habit::Replays { times } | Habit::Forges { times } => times,
+            Habit::Shares { .. } => 2,
+            _ => 0,
+        };
         Self {
             habit,
             came_at: now,
-            ticket: None,
+            held: None,
             joins: 1,
-            replays_left,
+            tricks_left,
             has_slept: false,
             has_cancelled: false,
-            has_second_tab: false,
+            has_opened_tabs: false,
         }
     }
 
@@ -102,55 +72,58 @@ impl Visitor {
     ) -> Vec<Next> {
         let Reply::Answer { ticket, told, ask_again_after_ms } = reply else {
             let after_ms = random.between(500, 3_000);
-            return match self.ticket {
-                Some(ticket) => self.go_on(tab, ticket, after_ms, now),
+            return match self.held.clone() {
+                Some(held) => self.go_on(tab, &held, after_ms, now, random),
                 None => self.join_again(tab, after_ms),
             };
         };
-        if let Some(ticket) = ticket {
+        if let Some(held) = ticket {
             if self.habit == Habit::LosesReply && self.joins == 1 {
                 return self.join_again(tab, 10_000);
             }
-            self.ticket = Some(ticket);
+            self.held = Some(held);
         }
-        let Some(ticket) = self.ticket else {
+        let Some(held) = self.held.clone() else {
             return self.join_again(tab, ask_again_after_ms.max(500));
         };
         match told {
             // Whoever is held is told when exactly a place is free.
-            Told::Held => self.go_on(tab, ticket, ask_again_after_ms, now),
-            Told::Waiting { .. } | Told::Paused { .. } | Told::TryAgain => {
+            Told::Held => self.go_on(tab, &held, ask_again_after_ms, now, random),
+            Told::Waiting { .. } | Told::Paused { .. } | Told::TryAgain | Told::Rejected => {
                 // The room spreads what it tells by up to a fifth to the early side, the same for each question
                 // of a ticket.
-                let [.., share] = *ticket.queue_id.as_bytes();
+                let [.., share] = *held.ticket.queue_id.as_bytes();
                 let spread_ms = ask_again_after_ms - ask_again_after_ms * u64::from(share) / (5 * 255);
-                let mut next = self.go_on(tab, ticket, spread_ms, now);
-                if self.habit == Habit::TwoTabs && !self.has_second_tab {
-                    self.has_second_tab = true;
-                    next.push(Next { after_ms: random.between(0, 2_000), tab: 1, ask: Ask::Poll(ticket) });
-                }
+                let mut next = self.go_on(tab, &held, spread_ms, now, random);
+                next.extend(self.open_tabs(&held, random));
                 next
             }
-            Told::Admitted if self.replays_left > 0 => {
-                self.replays_left -= 1;
+            Told::Admitted if self.claims_again() => {
+                self.tricks_left -= 1;
                 let after_ms = if random.chance(500) { random.below(3_000) } else { random.below(400_000) };
-                vec![Next { after_ms, tab, ask: Ask::Claim(ticket) }]
+                vec![Next { after_ms, tab, ask: ask(&held, Wish::Claim) }]
             }
             // The page offers to join again; some do.
             Told::Late if random.chance(500) => {
-                self.ticket = None;
+                self.held = None;
                 self.join_again(tab, random.between(500, 5_000))
             }
             _ => Vec::new(),
         }
     }
 
+    const fn claims_again(&self) -> bool {
+        self.tricks_left > 0 && matches!(self.habit, Habit::Replays { .. } | Habit::Shares { .. })
+    }
+
     /// Asks again later, unless something else comes first.
-    fn go_on(&mut self, tab: usize, ticket: Ticket, told_ms: u64, now: u64) -> Vec<Next> {
+    fn go_on(&mut self, tab: usize, held: &Held, told_ms: u64, now: u64, random: &mut Random) -> Vec<Next> {
         let here_for = now - self.came_at;
-        let poll = |after_ms| vec![Next { after_ms, tab, ask: Ask::Poll(ticket) }];
+        let poll = |after_ms| vec![Next { after_ms, tab, ask: ask(held, Wish::Poll) }];
         match self.habit {
             Habit::Eager => poll(told_ms / 5 + 10),
+            Habit::Hammers { every_ms } => poll(every_ms),
+            Habit::NeverAsks => Vec::new(),
             Habit::Leaves { after_ms } if here_for + told_ms > after_ms => Vec::new(),
             Habit::Sleeps { after_ms, for_ms } if !self.has_slept && here_for + told_ms > after_ms => {
                 self.has_slept = true;
@@ -158,10 +131,28 @@ impl Visitor {
             }
             Habit::Cancels { after_ms } if !self.has_cancelled && here_for + told_ms > after_ms => {
                 self.has_cancelled = true;
-                vec![Next { after_ms: 10, tab, ask: Ask::Cancel(ticket) }]
+                vec![Next { after_ms: 10, tab, ask: ask(held, Wish::Cancel) }]
+            }
+            Habit::Forges { .. } if self.tricks_left > 0 && random.chance(FORGES_PER_MILLE) => {
+                self.tricks_left -= 1;
+                let wish = *crate::plan::pick(random, &[Wish::Poll, Wish::Claim, Wish::Cancel]);
+                vec![Next { after_ms: told_ms / 2, tab, ask: NextAsk::WithForged(held.clone(), wish) }]
             }
             _ => poll(told_ms),
         }
+    }
+
+    fn open_tabs(&mut self, held: &Held, random: &mut Random) -> Vec<Next> {
+        let (tabs, within_ms) = match self.habit {
+            Habit::ManyTabs { tabs } => (tabs.min(TABS_MAX), 2_000),
+            Habit::Shares { after_ms } => (2, after_ms),
+            _ => return Vec::new(),
+        };
+        if std::mem::replace(&mut self.has_opened_tabs, true) {
+            return Vec::new();
+        }
+        let next = |tab| Next { after_ms: random.between(0, within_ms), tab, ask: ask(held, Wish::Poll) };
+        (1..tabs).map(next).collect()
     }
 
     fn join_again(&mut self, tab: usize, after_ms: u64) -> Vec<Next> {
@@ -169,10 +160,10 @@ impl Visitor {
             return Vec::new();
         }
         self.joins += 1;
-        vec![Next { after_ms, tab, ask: Ask::Join }]
+        vec![Next { after_ms, tab, ask: NextAsk::Ask(Ask::Join) }]
     }
 }
 
-fn small(number: u64) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
+fn ask(held: &Held, wish: Wish) -> NextAsk {
+    NextAsk::Ask(Ask::With(Rc::clone(&held.text), wish))
 }

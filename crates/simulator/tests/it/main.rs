@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "this whole binary is a test, its helpers too")]
 
+mod broken;
 mod checkers;
 mod story;
 mod worlds;

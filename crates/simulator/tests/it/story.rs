@@ -40,14 +40,18 @@ impl Story {
 
     pub(crate) fn configured(self, earliest: u64, done: u64, outflow_per_minute: u32, burst: u32) -> Self {
         let earliest = moment(earliest);
-        self.fact(done, Fact::Configured { earliest, outflow_per_minute, burst, re_entry_limit: 0 })
+        let (re_entry_limit, late_window_ms) = (0, 300_000);
+        let settings =
+            Fact::Configured { earliest, outflow_per_minute, burst, re_entry_limit, late_window_ms };
+        self.fact(done, settings)
     }
 
     /// The store had the save one millisecond before it was acknowledged.
     pub(crate) fn joined(self, number: u32, tag: u64, began: u64, acknowledged: u64) -> Self {
         let place = Place { epoch: 1, tag };
         let (began, committed) = (Timestamp::from_millis(began), Timestamp::from_millis(acknowledged - 1));
-        self.fact(acknowledged, Fact::Joined { queue_id: visitor(number), place, began, committed })
+        let ticket = u64::from(number);
+        self.fact(acknowledged, Fact::Joined { queue_id: visitor(number), place, began, committed, ticket })
     }
 
     pub(crate) fn admitted(self, number: u32, at: u64) -> Self {

@@ -1,31 +1,38 @@
 //! Whole worlds: clean, always the same, and broken on purpose.
 
 use anteroom_simulator::trace::{Entry, Fact, Place, Trace};
+use anteroom_simulator::{Class, Scenario};
 
 use crate::story::{broken, visitor};
 
 /// A world without faults and without an operator, with a line that lasts some minutes.
 const QUIET_SEED: u64 = 43;
 
+fn world(seed: u64, visitors: u32) -> Scenario {
+    Scenario::new(Class::Ordinary, seed, visitors)
+}
+
 #[test]
 fn worlds_keep_every_invariant() {
-    let summary = anteroom_simulator::run_many(1, 10, 200);
-    assert!(summary.is_clean(), "{summary}");
+    for class in [Class::Ordinary, Class::Lossy] {
+        let summary = anteroom_simulator::run_many(class, 1, 8, 200);
+        assert!(summary.is_clean(), "{summary}");
+    }
 }
 
 #[test]
 fn same_seed_makes_the_same_world() {
     for seed in 1..=4 {
-        let (first, second) = (anteroom_simulator::run(seed, 60), anteroom_simulator::run(seed, 60));
+        let (first, second) = (world(seed, 60).run(), world(seed, 60).run());
         assert_eq!(first.trace_hash, second.trace_hash, "seed {seed}");
         assert!(first.counts.admissions > 20, "{first}");
     }
-    assert_ne!(anteroom_simulator::run(1, 60).trace_hash, anteroom_simulator::run(2, 60).trace_hash);
+    assert_ne!(world(1, 60).run().trace_hash, world(2, 60).run().trace_hash);
 }
 
 /// A world whose facts are changed as if the room were broken in one way.
 fn broken_on_purpose(mut change: impl FnMut(usize, &mut Fact)) -> Vec<&'static str> {
-    let mut trace: Trace = anteroom_simulator::trace(3, 100);
+    let mut trace: Trace = world(3, 100).trace();
     assert!(broken(&trace).is_empty());
     for (number, entry) in trace.entries.iter_mut().enumerate() {
         change(number, &mut entry.fact);
@@ -35,7 +42,7 @@ fn broken_on_purpose(mut change: impl FnMut(usize, &mut Fact)) -> Vec<&'static s
 
 #[test]
 fn room_that_lets_in_twice_as_many_is_caught() {
-    let mut trace = anteroom_simulator::trace(3, 100);
+    let mut trace = world(3, 100).trace();
     let twins: Vec<_> = trace
         .entries
         .iter()
@@ -86,7 +93,7 @@ fn room_that_gives_every_place_twice_is_caught() {
 
 #[test]
 fn room_that_lets_in_only_half_of_what_it_could_is_caught() {
-    let mut trace = anteroom_simulator::trace(QUIET_SEED, 300);
+    let mut trace = world(QUIET_SEED, 300).trace();
     assert!(broken(&trace).is_empty());
     let is_kept = |entry: &Entry| !matches!(entry.fact, Fact::Admitted { at, .. } if at.as_millis() % 2 == 0);
     trace.entries.retain(is_kept);
