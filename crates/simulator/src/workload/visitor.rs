@@ -9,7 +9,7 @@ use crate::random::Random;
 use crate::trace::Told;
 
 /// How often one person joins again after their ticket was spent or a reply lost.
-const JOINS_MAX: u32 = 6;
+const JOINS_MAX: u32 = 20;
 /// One who shows altered tickets does so about every third time.
 const FORGES_PER_MILLE: u64 = 333;
 
