@@ -149,6 +149,8 @@ fn with_minutes(offset: jiff::tz::Offset) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn berlin(text: &str) -> Result<u64, String> {
@@ -247,5 +249,32 @@ mod tests {
         assert_eq!(shown_in(moment, "nowhere"), "Tue 24 Nov 2026 08:30 UTC");
         assert_eq!(written_in(moment, "Europe/Berlin"), "2026-11-24T09:30");
         assert!(shown_in(Timestamp::from_millis(u64::MAX), "Europe/Berlin").contains("9999"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_moment_or_a_problem(text in ".{0,50}", time_zone in ".{0,70}") {
+            let _ = berlin(&text);
+            let local = LocalSchedule { time_zone, pre_queue_at: None, starts_at: Some(text), ends_at: None };
+            let _ = resolve(&local, "schedule");
+        }
+
+        #[test]
+        fn any_moment_is_written_so_that_it_is_read_as_itself(
+            seconds in 0_u64..250_000_000_000,
+            time_zone in prop::sample::select(&[
+                "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia",
+                "Africa/Casablanca", "America/St_Johns", "UTC",
+            ][..]),
+        ) {
+            let moment = Timestamp::from_seconds(seconds);
+            let local = LocalSchedule {
+                time_zone: time_zone.to_owned(),
+                pre_queue_at: None,
+                starts_at: Some(written_in(moment, time_zone)),
+                ends_at: None,
+            };
+            prop_assert_eq!(resolve(&local, "schedule").map(|schedule| schedule.starts_at), Ok(Some(moment)));
+        }
     }
 }
