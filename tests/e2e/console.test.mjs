@@ -4,12 +4,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { answered, askNow, inspect, openPage, startBrowser } from "./support/browser.mjs";
+import { Operator } from "./support/operator.mjs";
 import { until } from "./support/until.mjs";
-import { fillLine, Visitor } from "./support/visitor.mjs";
+import { askTicket, fillLine, Visitor } from "./support/visitor.mjs";
 import { credentialsOf, startDemo } from "./support/world.mjs";
 
 const AHEAD = 5;
 const ROOM = "Tickets for the evening";
+const GATHERING = 5;
+/** Time enough for a busy machine to gather, and to look at the page at each width. */
+const START_IN_SECONDS = 20;
 const MESSAGE = "The stage is wet. You keep your place.";
 
 test("operator steers the line and changes what is protected", async (t) => {
@@ -190,6 +194,48 @@ test("operator prepares a sale with a draw, and is told what will happen", async
     await page.getByRole("button", { name: "Reset the room" }).click();
     await page.getByText(`${ROOM} begins anew.`).waitFor();
   });
+  assert.deepEqual(page.faults, []);
+});
+
+test("card follows a room from gathering through its start to its end", async (t) => {
+  const world = await startDemo(t);
+  const rest = new Operator(world);
+  const page = await openPage(await startBrowser(t), { tolerated: [answered(401)] });
+  const { operator } = await credentialsOf(world);
+  await page.goto(world.platform);
+  await signIn(page, operator.name, operator.password);
+
+  const from = Date.now();
+  const inUtc = (seconds) => new Date(from + seconds * 1_000).toISOString().slice(0, 19);
+  await rest.ask("POST", "/rooms", { body: {
+    waitingRoomId: "finale", displayName: "The finale", defaultTarget: world.protectedUrl, outflowPerMinute: 600, maxActive: 2,
+    schedule: { timeZone: "UTC", preQueueAt: inUtc(-60), startsAt: inUtc(START_IN_SECONDS) },
+  } });
+  const target = encodeURIComponent(world.protectedUrl);
+  const visitors = await fillLine(world, GATHERING, { from: `${world.room}/?c=${world.customerId}&e=finale&t=${target}` });
+  const card = cardOf(page, "The finale");
+  await card.getByText("Visitors gather. Their places are drawn at the start.").waitFor();
+  await card.locator(".big").getByText(String(GATHERING), { exact: true }).waitFor();
+  await card.getByText(`Draw: ${GATHERING} entrants, committed`).click();
+  const commitment = await card.locator(".draw code").first().innerText();
+  await inspect(page, "console-gathering");
+
+  await card.getByText(`Draw: ${GATHERING} entrants, drawn`).waitFor({ timeout: (START_IN_SECONDS + 20) * 1_000 });
+  await card.getByText(/^The room started at/).waitFor();
+  assert.equal(await card.locator(".draw code").first().innerText(), commitment, "what was promised was kept");
+  assert.match(await card.locator(".draw code").nth(1).innerText(), /^[0-9a-f]{64}$/);
+  const fields = (state) => state.map((one) => one.state).sort().join(" ");
+  await until("two are inside, and nobody more", async () =>
+    fields(await Promise.all(visitors.map((one) => askTicket(one, world.room, { ...world, waitingRoomId: "finale" })))) ===
+      ["admitted", "admitted", ...Array(GATHERING - 2).fill("waiting")].join(" "));
+  await card.getByText("2 of 2").waitFor();
+  await inspect(page, "console-started");
+
+  await rest.ask("PATCH", "/rooms/finale", { body: {
+    schedule: { timeZone: "UTC", preQueueAt: inUtc(-60), startsAt: inUtc(START_IN_SECONDS), endsAt: inUtc(START_IN_SECONDS + 1) },
+  } });
+  await card.getByText("Ended", { exact: true }).waitFor();
+  await card.getByText(/^It ended at/).waitFor();
   assert.deepEqual(page.faults, []);
 });
 
