@@ -95,7 +95,7 @@ pub fn back_up(directory: &Path, to: &Path) -> Result<Backup, BackupError> {
     if to.exists() {
         return Err(BackupError::Taken { path: to.to_owned() });
     }
-    let _lock = FolderLock::shared(directory, || health::check_log(&path)).map_err(BackupError::Store)?;
+    let _lock = FolderLock::shared(directory, || health::check_files(&path)).map_err(BackupError::Store)?;
     let refuse = |source| BackupError::NotWritable { path: to.to_owned(), source };
     let unfinished = Unfinished::beside(to).map_err(refuse)?;
     copy(&path, &unfinished.0, to)?;

@@ -2,15 +2,15 @@
 //!
 //! SQLite finds what breaks its own structure. It has no checksums, so a document whose bytes changed on the disk would
 //! be handed out as if it were good; hence each document carries a checksum of ours. And it takes whatever log lies
-//! beside a database for the log of that database; a mixture of two shows in the versions at the latest, of which none
-//! is newer than the newest that was noted.
+//! beside a database for the log of that database; hence the checksums are different ones in each store, and no version
+//! in a store is newer than the newest that was noted.
 //!
 //! What breaks the structure stops the store, because every write could make it worse. A document that was altered is
 //! not handed out, and the others are.
 
 use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Row, ffi};
 use sha2::{Digest, Sha256};
@@ -78,14 +78,14 @@ fn count(connection: &Connection) -> rusqlite::Result<Health> {
 }
 
 fn read_all(connection: &Connection) -> rusqlite::Result<Health> {
+    let checksums = Checksums::of_store(connection)?;
     let mut statement =
         connection.prepare("SELECT key, version, expires_at, bytes, checksum FROM documents")?;
     let mut rows = statement.query([])?;
     let mut health = Health::default();
     while let Some(row) = rows.next()? {
         health.documents += 1;
-        // An altered row may not even have the types it was written with.
-        if !is_as_written(row).unwrap_or(false) {
+        if !checksums.fit(row) {
             health.altered += 1;
             if health.altered_keys.len() < NAMED_MAX {
                 let key = row.get_ref(0)?.as_bytes().unwrap_or_default();
@@ -96,25 +96,45 @@ fn read_all(connection: &Connection) -> rusqlite::Result<Health> {
     Ok(health)
 }
 
-/// Whether this row of key, version, expiry, bytes and checksum is as it was written.
-pub(super) fn is_as_written(row: &Row<'_>) -> rusqlite::Result<bool> {
-    let key = row.get_ref(0)?.as_bytes()?;
-    let bytes = row.get_ref(3)?.as_blob()?;
-    Ok(row.get::<_, i64>(4)? == checksum(key, row.get(1)?, row.get(2)?, bytes))
+/// Makes checksums for the documents of one store. Its identity goes into them, so that what another store's log brings
+/// into this one is known as such.
+#[derive(Clone, Debug)]
+pub(super) struct Checksums {
+    identity: Vec<u8>,
 }
 
-/// What is kept beside a document to know it again: part of the SHA-256 of all that is in its row.
-pub(super) fn checksum(key: &[u8], version: i64, expires_at: Option<i64>, bytes: &[u8]) -> i64 {
-    let mut hash = Sha256::new();
-    hash.update(version.to_be_bytes());
-    // Nothing is kept until the last moment there is, so it stands for "stays".
-    hash.update(expires_at.unwrap_or(i64::MAX).to_be_bytes());
-    hash.update(key);
-    hash.update([0]);
-    hash.update(bytes);
-    let digest: [u8; 32] = hash.finalize().into();
-    let [a, b, c, d, e, f, g, h, ..] = digest;
-    i64::from_be_bytes([a, b, c, d, e, f, g, h])
+impl Checksums {
+    /// For the store that this connection has open.
+    pub(super) fn of_store(connection: &Connection) -> rusqlite::Result<Self> {
+        let identity =
+            connection.query_one("SELECT bytes FROM identity WHERE id = 1", [], |row| row.get(0))?;
+        Ok(Self { identity })
+    }
+
+    /// What is kept beside a document to know it again: part of the SHA-256 of all that is in its row.
+    pub(super) fn make(&self, key: &[u8], version: i64, expires_at: Option<i64>, bytes: &[u8]) -> i64 {
+        let mut hash = Sha256::new();
+        hash.update(&self.identity);
+        hash.update(version.to_be_bytes());
+        // Nothing is kept until the last moment there is, so it stands for "stays".
+        hash.update(expires_at.unwrap_or(i64::MAX).to_be_bytes());
+        hash.update(key);
+        hash.update([0]);
+        hash.update(bytes);
+        let digest: [u8; 32] = hash.finalize().into();
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        i64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
+    /// Whether this row of key, version, expiry, bytes and checksum is as it was written. One that was altered may not
+    /// even have the types that it was written with.
+    pub(super) fn fit(&self, row: &Row<'_>) -> bool {
+        let made = || -> rusqlite::Result<bool> {
+            let (key, bytes) = (row.get_ref(0)?.as_bytes()?, row.get_ref(3)?.as_blob()?);
+            Ok(row.get::<_, i64>(4)? == self.make(key, row.get(1)?, row.get(2)?, bytes))
+        };
+        made().unwrap_or(false)
+    }
 }
 
 /// The error for a document that is not as it was written, said as SQLite says damage.
@@ -123,24 +143,32 @@ pub(super) fn altered(key: &str) -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(found))
 }
 
-/// Refuses a log that cannot be the database's own, before SQLite writes it into the database.
+/// Refuses a database that is hardly begun, and a log that cannot be its own, before SQLite writes over them.
 ///
 /// A backup, and a file that was never opened, do not say of themselves that they have a log (bytes 18 and 19 of the
 /// header, section 1.3.3 of SQLite's file format). SQLite says it there before it makes one. Only for a file that nobody
 /// has open: closing it here would end the locks of a connection in this process.
-pub(super) fn check_log(path: &Path) -> Result<(), OpenError> {
+pub(super) fn check_files(path: &Path) -> Result<(), OpenError> {
     const HEADER_BYTES: usize = 20;
     const HAS_LOG: u8 = 2;
-    let log = path.with_file_name(format!("{FILE_NAME}-wal"));
-    let has_log = std::fs::metadata(&log).is_ok_and(|found| found.len() > 0);
-    if !has_log {
-        return Ok(());
-    }
     let mut header = [0; HEADER_BYTES];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
     match read {
-        Ok(()) if header[18] != HAS_LOG => Err(OpenError::ForeignLog { path: log }),
-        // What is too short to have a header, or cannot be read, is told by SQLite.
+        Ok(()) if header[18] != HAS_LOG && has_log(path) => Err(OpenError::ForeignLog { path: log_of(path) }),
+        // What cannot be read is told by SQLite, which takes the first for empty and would go on without the log.
+        Err(cause) if cause.kind() == ErrorKind::UnexpectedEof => Err(OpenError::Damaged {
+            path: path.to_owned(),
+            found: "it ends within its first bytes".to_owned(),
+        }),
         _ => Ok(()),
     }
+}
+
+/// Whether there is a log beside this database with anything in it.
+pub(super) fn has_log(path: &Path) -> bool {
+    std::fs::metadata(log_of(path)).is_ok_and(|found| found.len() > 0)
+}
+
+fn log_of(path: &Path) -> PathBuf {
+    path.with_file_name(format!("{FILE_NAME}-wal"))
 }

@@ -64,7 +64,7 @@ pub fn inspect(directory: &Path) -> Result<Option<Health>, OpenError> {
     if !path.exists() {
         return Ok(None);
     }
-    let _lock = FolderLock::shared(directory, || health::check_log(&path))?;
+    let _lock = FolderLock::shared(directory, || health::check_files(&path))?;
     let connection = schema::open_for_copying(&path)?;
     health::check(&path, &connection, Depth::Full).map(Some)
 }
@@ -77,9 +77,9 @@ struct Options {
 
 fn open_with(directory: &Path, options: &Options) -> Result<Embedded, OpenError> {
     schema::prepare_directory(directory)?;
-    let lock = FolderLock::shared(directory, || health::check_log(&directory.join(FILE_NAME)))?;
-    let path = schema::prepare_file(directory)?;
-    let Opened { connection, newest, clock_mark, health } = schema::open_for_writing(&path)?;
+    let lock = FolderLock::shared(directory, || schema::prepare_file(directory))?;
+    let path = directory.join(FILE_NAME);
+    let Opened { connection, checksums, newest, clock_mark, health } = schema::open_for_writing(&path)?;
     if let Some(health) = health.filter(|health| health.altered > 0) {
         tracing::error!(
             path = %path.display(),
@@ -107,8 +107,9 @@ fn open_with(directory: &Path, options: &Options) -> Result<Embedded, OpenError>
     let watchers = Arc::new(Watchers::default());
     let (saves, saves_to_do) = sync_channel(SAVES_WAITING_MAX);
     let (loads, loads_to_do) = sync_channel(LOADS_WAITING_MAX);
-    let writer = Writer::new(path.clone(), connection, clock.clone(), watchers.clone(), newest);
-    let reader = Reader::new(path.clone(), reading, clock.clone());
+    let writer =
+        Writer::new(path.clone(), connection, checksums.clone(), clock.clone(), watchers.clone(), newest);
+    let reader = Reader::new(path.clone(), reading, checksums, clock.clone());
     let threads = vec![
         spawn(&path, "anteroom-writer", move || writer.run(&saves_to_do))?,
         spawn(&path, "anteroom-reader", move || reader.run(&loads_to_do))?,

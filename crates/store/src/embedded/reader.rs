@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::oneshot;
 
 use super::error::unavailable;
-use super::health;
+use super::health::{self, Checksums};
 use crate::backend::{BackendError, Document, Key, Loaded, Version};
 use crate::clock::Clock;
 
@@ -24,12 +24,18 @@ pub(super) struct Load {
 pub(super) struct Reader {
     path: PathBuf,
     connection: Connection,
+    checksums: Checksums,
     clock: Arc<Clock>,
 }
 
 impl Reader {
-    pub(super) fn new(path: PathBuf, connection: Connection, clock: Arc<Clock>) -> Self {
-        Self { path, connection, clock }
+    pub(super) fn new(
+        path: PathBuf,
+        connection: Connection,
+        checksums: Checksums,
+        clock: Arc<Clock>,
+    ) -> Self {
+        Self { path, connection, checksums, clock }
     }
 
     /// Serves loads until nobody can send one any more.
@@ -46,8 +52,8 @@ impl Reader {
         let view = self.connection.unchecked_transaction();
         for Load { keys, reply } in loads {
             let answer: rusqlite::Result<Vec<_>> = match &view {
-                Ok(view) => keys.iter().map(|key| document(view, key)).collect(),
-                Err(_) => keys.iter().map(|key| document(&self.connection, key)).collect(),
+                Ok(view) => keys.iter().map(|key| document(view, &self.checksums, key)).collect(),
+                Err(_) => keys.iter().map(|key| document(&self.connection, &self.checksums, key)).collect(),
             };
             let answer = answer
                 .map(|documents| Loaded { documents, now: self.clock.now() })
@@ -59,12 +65,16 @@ impl Reader {
 }
 
 /// The document under this key, if there is one. One that was altered is an error.
-pub(super) fn document(connection: &Connection, key: &Key) -> rusqlite::Result<Option<Document>> {
+pub(super) fn document(
+    connection: &Connection,
+    checksums: &Checksums,
+    key: &Key,
+) -> rusqlite::Result<Option<Document>> {
     let mut statement = connection
         .prepare_cached("SELECT key, version, expires_at, bytes, checksum FROM documents WHERE key = ?1")?;
     statement
         .query_one([key.as_str()], |row| {
-            if health::is_as_written(row).unwrap_or(false) {
+            if checksums.fit(row) {
                 Ok(Document { version: Version(row.get(1)?), bytes: row.get(3)? })
             } else {
                 Err(health::altered(key.as_str()))

@@ -216,7 +216,7 @@ fn log_of(database: &Path) -> PathBuf {
 
 /// Opens the copy as a start would, and looks at all of it.
 fn look_at(staged: &Path) -> Result<(Timestamp, u64), OpenError> {
-    health::check_log(staged)?;
+    health::check_files(staged)?;
     drop(schema::open_for_copying(staged)?);
     let opened = schema::open_for_writing(staged)?;
     let health = health::check(staged, &opened.connection, Depth::Full)?;

@@ -1,8 +1,8 @@
 //! The file: where it lies, who may read it, what is in it, and which releases can.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anteroom_protocol::time::Timestamp;
@@ -10,10 +10,12 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::FILE_NAME;
 use super::error::OpenError;
-use super::health::{self, Depth, Health};
+use super::health::{self, Checksums, Depth, Health};
 use super::lock;
 use crate::backend::Version;
 
+/// Under this name a new store is made.
+const NEW_NAME: &str = "anteroom.db.new";
 /// Marks a file as ours: "Ante" in ASCII.
 const APPLICATION_ID: i64 = 0x416e_7465;
 /// The format this release writes, and the newest it reads. It goes up with every change of the tables.
@@ -50,11 +52,23 @@ const TABLES: &str = "
         clock INTEGER NOT NULL
     ) STRICT;
     INSERT INTO progress VALUES (1, 0, 0);
+
+";
+
+/// One row: which store this is. It has a page of its own that no save touches, so it is in no log: what a log of another
+/// store brings with it is known by it.
+const IDENTITY_TABLE: &str = "
+    CREATE TABLE identity (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        bytes BLOB NOT NULL
+    ) STRICT;
+    INSERT INTO identity VALUES (1, randomblob(16));
 ";
 
 /// The connection that writes, and where the store stands.
 pub(super) struct Opened {
     pub(super) connection: Connection,
+    pub(super) checksums: Checksums,
     pub(super) newest: Version,
     pub(super) clock_mark: Timestamp,
     /// None when the file is too large to be looked at with every start.
@@ -76,20 +90,50 @@ pub(super) fn prepare_directory(directory: &Path) -> Result<(), OpenError> {
     lock::make_directory(directory).map_err(refuse)
 }
 
-/// Makes an empty file when there is none.
-pub(super) fn prepare_file(directory: &Path) -> Result<PathBuf, OpenError> {
-    let file = directory.join(FILE_NAME);
+/// Makes an empty store where there is none, and refuses what cannot be one. Nobody else may use the directory.
+///
+/// The file gets its name when it is whole: one that is empty or hardly begun has lost what was in it, and must not
+/// become a new store without a word.
+pub(super) fn prepare_file(directory: &Path) -> Result<(), OpenError> {
+    let path = directory.join(FILE_NAME);
+    if path.is_dir() {
+        return Err(OpenError::Damaged { path, found: "a directory is in its place".to_owned() });
+    }
+    if path.exists() {
+        return health::check_files(&path);
+    }
+    if health::has_log(&path) {
+        return Err(OpenError::Damaged { path, found: "it is missing, and its log is there".to_owned() });
+    }
+    let refuse = |source| OpenError::NotWritable { path: directory.to_owned(), source };
+    let unfinished = directory.join(NEW_NAME);
+    // What a start left behind that was cut short.
+    for name in [NEW_NAME.to_owned(), format!("{NEW_NAME}-journal")] {
+        match fs::remove_file(directory.join(name)) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(refuse(cause)),
+            _ => {}
+        }
+    }
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     lock::owner_only(&mut options);
-    match options.open(&file) {
-        Ok(_) => Ok(file),
-        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists && file.is_dir() => {
-            Err(OpenError::Damaged { path: file, found: "a directory is in its place".to_owned() })
-        }
-        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(file),
-        Err(source) => Err(OpenError::NotWritable { path: directory.to_owned(), source }),
-    }
+    options.open(&unfinished).map_err(refuse)?;
+    make_tables(&unfinished).map_err(|cause| OpenError::from_sqlite(&path, cause))?;
+    let named = File::open(&unfinished)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| fs::rename(&unfinished, &path))
+        .and_then(|()| lock::sync_directory(directory));
+    named.map_err(refuse)
+}
+
+fn make_tables(path: &Path) -> rusqlite::Result<()> {
+    let mut connection = connect(path)?;
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(IDENTITY_TABLE)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.commit()
 }
 
 pub(super) fn open_for_writing(path: &Path) -> Result<Opened, OpenError> {
@@ -99,12 +143,11 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Opened, OpenError> {
     use_log(&connection).map_err(refuse)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(refuse)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT).map_err(refuse)?;
-    make_tables(&mut connection).map_err(refuse)?;
-    // Another process may have made the tables meanwhile, and not of our format.
-    check_format(path, &connection)?;
+    bring_to_format(&mut connection).map_err(refuse)?;
+    let checksums = Checksums::of_store(&connection).map_err(refuse)?;
     let health = check_health(path, &connection)?;
     let (newest, clock_mark) = progress(&connection).map_err(refuse)?;
-    Ok(Opened { connection, newest, clock_mark, health })
+    Ok(Opened { connection, checksums, newest, clock_mark, health })
 }
 
 pub(super) fn open_for_reading(path: &Path) -> Result<Connection, OpenError> {
@@ -115,13 +158,10 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-/// For those who copy or inspect: the file must be one of ours already.
+/// For those who copy or inspect: changes nothing.
 pub(super) fn open_for_copying(path: &Path) -> Result<Connection, OpenError> {
     let connection = connect(path).map_err(|cause| OpenError::from_sqlite(path, cause))?;
     check_format(path, &connection)?;
-    if is_empty(&connection).map_err(|cause| OpenError::from_sqlite(path, cause))? {
-        return Err(OpenError::Damaged { path: path.to_owned(), found: "it is empty".to_owned() });
-    }
     Ok(connection)
 }
 
@@ -151,16 +191,19 @@ fn wait_for_lock(tries: i32) -> bool {
     u128::from(tries.unsigned_abs()) < tries_max
 }
 
-/// Refuses what is not ours or too new. A file without anything in it is to become one of ours.
+/// Refuses what is not ours or too new.
 fn check_format(path: &Path, connection: &Connection) -> Result<(), OpenError> {
     let refuse = |cause| OpenError::from_sqlite(path, cause);
     let application_id = number(connection, "application_id").map_err(refuse)?;
     let format = number(connection, "user_version").map_err(refuse)?;
+    let path = path.to_owned();
     match (application_id, format) {
-        (APPLICATION_ID, 0..=FORMAT) => Ok(()),
-        (APPLICATION_ID, found) => Err(OpenError::Newer { path: path.to_owned(), found, known: FORMAT }),
-        (0, 0) if is_empty(connection).map_err(refuse)? => Ok(()),
-        (found, _) => Err(OpenError::Foreign { path: path.to_owned(), found }),
+        (APPLICATION_ID, 1..=FORMAT) => Ok(()),
+        (APPLICATION_ID, found) => Err(OpenError::Newer { path, found, known: FORMAT }),
+        (0, 0) if is_empty(connection).map_err(refuse)? => {
+            Err(OpenError::Damaged { path, found: "it is empty".to_owned() })
+        }
+        (found, _) => Err(OpenError::Foreign { path, found }),
     }
 }
 
@@ -168,7 +211,7 @@ fn number(connection: &Connection, pragma: &str) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, pragma, |row| row.get(0))
 }
 
-pub(super) fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_one("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))
 }
 
@@ -188,32 +231,30 @@ fn use_log(connection: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-fn make_tables(connection: &mut Connection) -> rusqlite::Result<()> {
+/// Brings a file of format 1, which had no checksums, to format 2.
+fn bring_to_format(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if is_empty(&transaction)? {
-        transaction.execute_batch(TABLES)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", FORMAT)?;
-    } else if number(&transaction, "user_version")? < FORMAT {
+    if number(&transaction, "user_version")? < FORMAT {
+        transaction.execute_batch("ALTER TABLE documents ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")?;
+        transaction.execute_batch(IDENTITY_TABLE)?;
         add_checksums(&transaction)?;
         transaction.pragma_update(None, "user_version", FORMAT)?;
     }
     transaction.commit()
 }
 
-/// Brings a file of format 1 to format 2.
 fn add_checksums(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch("ALTER TABLE documents ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")?;
+    let checksums = Checksums::of_store(connection)?;
     let mut read = connection.prepare("SELECT key, version, expires_at, bytes FROM documents")?;
-    let checksums = read.query_map([], |row| {
+    let made = read.query_map([], |row| {
         let key: String = row.get(0)?;
-        let checksum = health::checksum(key.as_bytes(), row.get(1)?, row.get(2)?, row.get_ref(3)?.as_blob()?);
+        let checksum = checksums.make(key.as_bytes(), row.get(1)?, row.get(2)?, row.get_ref(3)?.as_blob()?);
         Ok((key, checksum))
     })?;
     // Not while the table is being read.
-    let checksums = checksums.collect::<rusqlite::Result<Vec<_>>>()?;
+    let made = made.collect::<rusqlite::Result<Vec<_>>>()?;
     let mut write = connection.prepare("UPDATE documents SET checksum = ?2 WHERE key = ?1")?;
-    for checksum in checksums {
+    for checksum in made {
         write.execute(checksum)?;
     }
     Ok(())

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use tokio::sync::oneshot;
 
 use super::error::unavailable;
-use super::health;
+use super::health::Checksums;
 use super::reader::document;
 use super::schema::progress;
 use crate::backend::{BackendError, SAVE_BYTES_MAX, Saved, Version, Write};
@@ -42,6 +42,7 @@ pub(super) struct Save {
 pub(super) struct Writer {
     path: PathBuf,
     connection: Connection,
+    checksums: Checksums,
     clock: Arc<Clock>,
     watchers: Arc<Watchers>,
     /// The newest version whose watchers were told.
@@ -72,6 +73,7 @@ impl Writer {
     pub(super) fn new(
         path: PathBuf,
         connection: Connection,
+        checksums: Checksums,
         clock: Arc<Clock>,
         watchers: Arc<Watchers>,
         newest: Version,
@@ -80,6 +82,7 @@ impl Writer {
         Self {
             path,
             connection,
+            checksums,
             clock,
             watchers,
             told: newest,
@@ -129,7 +132,7 @@ impl Writer {
     }
 
     fn commit(&mut self, group: &[Save]) -> Result<Committed, BackendError> {
-        let committed = write_all(&mut self.connection, &self.clock, group);
+        let committed = write_all(&mut self.connection, &self.checksums, &self.clock, group);
         committed.map_err(|cause| unavailable(&self.path, "write", cause))
     }
 
@@ -215,7 +218,12 @@ fn gather(first: Save, waiting: &Receiver<Save>) -> Vec<Save> {
     group
 }
 
-fn write_all(connection: &mut Connection, clock: &Clock, group: &[Save]) -> rusqlite::Result<Committed> {
+fn write_all(
+    connection: &mut Connection,
+    checksums: &Checksums,
+    clock: &Clock,
+    group: &[Save],
+) -> rusqlite::Result<Committed> {
     // Dropped without a commit, the transaction is rolled back.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let (before, clock_mark) = progress(&transaction)?;
@@ -225,7 +233,7 @@ fn write_all(connection: &mut Connection, clock: &Clock, group: &[Save]) -> rusq
     let mut verdicts = Vec::with_capacity(group.len());
     for save in group {
         let next = newest.following(now);
-        let verdict = judge(&transaction, &save.writes, next, now)?;
+        let verdict = judge(&transaction, checksums, &save.writes, next, now)?;
         if let Verdict::Done(version) = verdict {
             newest = version;
         }
@@ -242,6 +250,7 @@ fn write_all(connection: &mut Connection, clock: &Clock, group: &[Save]) -> rusq
 
 fn judge(
     transaction: &Transaction<'_>,
+    checksums: &Checksums,
     writes: &[Write],
     version: Version,
     now: Timestamp,
@@ -250,7 +259,7 @@ fn judge(
     for write in writes {
         let found = statement.query_one([write.key.as_str()], |row| row.get(0).map(Version)).optional()?;
         if found != write.expected {
-            let current = writes.iter().map(|write| document(transaction, &write.key)).collect();
+            let current = writes.iter().map(|write| document(transaction, checksums, &write.key)).collect();
             return Ok(match current {
                 Ok(current) => Verdict::Refused(Saved::Refused { current, now }),
                 // Nothing was written for this one. The others of the group are not to suffer from its document.
@@ -259,7 +268,7 @@ fn judge(
         }
     }
     for write in writes {
-        apply(transaction, write, version, now)?;
+        apply(transaction, checksums, write, version, now)?;
     }
     if let Some(write) = writes.first() {
         let mut statement = transaction.prepare_cached(
@@ -272,6 +281,7 @@ fn judge(
 
 fn apply(
     transaction: &Transaction<'_>,
+    checksums: &Checksums,
     write: &Write,
     version: Version,
     now: Timestamp,
@@ -287,7 +297,7 @@ fn apply(
          bytes = excluded.bytes, checksum = excluded.checksum",
     )?;
     let expires_at = write.expires_at.map(kept_moment);
-    let checksum = health::checksum(key.as_bytes(), kept_version(version), expires_at, &write.bytes);
+    let checksum = checksums.make(key.as_bytes(), kept_version(version), expires_at, &write.bytes);
     statement.execute(params![key, version.0, expires_at, write.bytes, checksum])?;
     Ok(())
 }

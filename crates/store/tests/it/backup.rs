@@ -257,7 +257,7 @@ async fn what_is_no_sound_backup_is_refused_and_changes_nothing() {
     for (from, words) in [
         (elsewhere.path().join("none"), "could not read the backup"),
         (elsewhere.path().to_owned(), "could not read the backup"),
-        (file("empty", b""), "it is empty"),
+        (file("empty", b""), "it is damaged"),
         (file("text", &b"something else altogether ".repeat(100)), "it is damaged"),
         (file("half", &good[..good.len() / 2]), "it is damaged"),
         (file("short", &good[..good.len() - 4_096]), "it is damaged"),

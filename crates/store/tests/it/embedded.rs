@@ -185,3 +185,39 @@ async fn damaged_page_is_found_when_the_store_is_opened() {
     assert!(error.to_string().contains("put back a backup"), "{error}");
     assert_eq!(fs::read(&file).unwrap(), bytes, "left as it is, for whoever looks");
 }
+
+#[tokio::test]
+async fn file_of_the_format_before_checksums_is_brought_to_the_present_one() {
+    let directory = tempdir().unwrap();
+    let store = embedded::open(directory.path()).unwrap();
+    let version = done(&store, "state", None, b"kept").await;
+    drop(store);
+    let file = rusqlite::Connection::open(directory.path().join(FILE_NAME)).unwrap();
+    file.execute_batch(
+        "DROP TABLE identity; ALTER TABLE documents DROP COLUMN checksum; PRAGMA user_version = 1",
+    )
+    .unwrap();
+    drop(file);
+    assert_eq!(embedded::inspect(directory.path()).unwrap().unwrap().documents, 1);
+    let store = embedded::open(directory.path()).unwrap();
+    let found = get(&store, "state").await.unwrap();
+    assert_eq!((found.version, found.bytes.as_slice()), (version, b"kept".as_slice()));
+    done(&store, "state", Some(version), b"newer").await;
+    assert_eq!(embedded::inspect(directory.path()).unwrap().unwrap().altered, 0);
+}
+
+#[test]
+fn file_that_lost_all_or_most_of_itself_does_not_become_a_new_store() {
+    for length in [0, 1, 19] {
+        let directory = tempdir().unwrap();
+        drop(embedded::open(directory.path()).unwrap());
+        let file = fs::OpenOptions::new().write(true).open(directory.path().join(FILE_NAME)).unwrap();
+        file.set_len(length).unwrap();
+        let error = refusal(directory.path());
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    }
+    let directory = tempdir().unwrap();
+    fs::write(directory.path().join(format!("{FILE_NAME}-wal")), [1; 100]).unwrap();
+    let error = refusal(directory.path());
+    assert!(error.to_string().contains("it is missing, and its log is there"), "{error}");
+}

@@ -4,6 +4,7 @@
 
 mod backends;
 mod backup;
+mod damage;
 mod directory;
 mod embedded;
 mod limits;
