@@ -229,6 +229,7 @@ test("card follows a room from gathering through its start to its end", async (t
     fields(await Promise.all(visitors.map((one) => askTicket(one, world.room, { ...world, waitingRoomId: "finale" })))) ===
       ["admitted", "admitted", ...Array(GATHERING - 2).fill("waiting")].join(" "));
   await card.getByText("2 of 2").waitFor();
+  await card.getByText("As many are inside as may be: the line moves as they leave.").waitFor();
   await inspect(page, "console-started");
 
   await rest.ask("PATCH", "/rooms/finale", { body: {

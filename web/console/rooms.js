@@ -123,5 +123,8 @@ function roomCard(shared, first) {
 function hintOf(room) {
   if (room.state === "paused") return `${STATE_HINTS.paused} They read: “${room.pauseMessage}”`;
   if (room.state === "unavailable") return `Nothing can be said of its line: ${room.problem}.`;
+  if (room.state === "running" && room.maxActive !== null && room.active >= room.maxActive) {
+    return "As many are inside as may be: the line moves as they leave.";
+  }
   return STATE_HINTS[room.state] ?? "";
 }
