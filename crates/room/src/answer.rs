@@ -254,7 +254,9 @@ impl Answer {
                 state: State::Closed,
                 ask_again_after_ms: pace::now_and_then(),
                 page: Some("closed".to_owned()),
-                ..Self::unknown("Nobody can join for the moment. This page watches for you.")
+                ..Self::unknown(
+                    "Nobody can join for the moment. This page keeps looking, and joins by itself when it opens.",
+                )
             },
             Outside::Ended => Self {
                 state: State::Ended,

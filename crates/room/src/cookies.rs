@@ -60,7 +60,7 @@ const fn prefix(is_secure: bool) -> &'static str {
     if is_secure { "__Host-" } else { "" }
 }
 
-fn values<'a>(headers: &'a HeaderMap, is_name: impl Fn(&str) -> bool) -> impl Iterator<Item = &'a str> {
+fn values(headers: &HeaderMap, is_name: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {
     headers
         .get_all(COOKIE)
         .iter()

@@ -9,7 +9,7 @@ use super::entrance::Entrance;
 use super::invitation::Uninvited;
 use super::trouble::Trouble;
 use crate::pages::{Link, MessagePage};
-use crate::{Shared, reply};
+use crate::{Shared, reply, words};
 
 /// There is nothing at this address.
 pub(crate) fn not_found(shared: &Shared) -> Response<Body> {
@@ -142,7 +142,7 @@ pub(crate) fn uninvited(
         room_name: Some(&record.display_name),
         title,
         texts: vec![text.to_owned()],
-        link: Some(Link { url: site_url, label: "Go to the site" }),
+        link: Some(Link { url: site_url, label: &format!("Go to {}", words::host(site_url)) }),
         code: Some(code),
         refresh_seconds: None,
     };

@@ -45,6 +45,22 @@ pub(crate) enum Stand {
     Spent(SpentReason),
 }
 
+impl Stand {
+    /// How many are let in before this one, where that is known.
+    const fn ahead(&self) -> Option<u64> {
+        match *self {
+            Self::Waiting { ahead, .. } | Self::Closed { ahead, .. } => ahead,
+            Self::Full { ahead, .. } | Self::Paused { ahead, .. } => Some(ahead),
+            Self::Held { .. }
+            | Self::NotStarted { .. }
+            | Self::Ended
+            | Self::Outside(_)
+            | Self::Admitted(_)
+            | Self::Spent(_) => None,
+        }
+    }
+}
+
 /// That a visitor was let in. The queue token is made of it alone, so a repeated answer carries the same bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Admission {
@@ -71,10 +87,8 @@ pub(crate) async fn stand(room: &RoomHandle, ticket: &Ticket) -> Result<Stood, T
         other => other,
     };
     // What lies behind the holder of an entry is measured from where the draw has put them.
-    if let (PlaceNumber::Entry(_), 0, Stand::Waiting { ahead: Some(ahead), .. } | Stand::Full { ahead, .. }) =
-        (held.place.number, held.ahead_at_issue, &stand)
-    {
-        held.ahead_at_issue = *ahead;
+    if matches!(held.place.number, PlaceNumber::Entry(_)) && held.ahead_at_issue == 0 {
+        held.ahead_at_issue = stand.ahead().unwrap_or(0);
     }
     let new_ticket = (held != *ticket).then_some(held);
     Ok(Stood { stand, phase: snapshot.phase(now), new_ticket })
@@ -85,7 +99,7 @@ async fn look_and_ask(room: &RoomHandle, held: &mut Ticket) -> Result<Stand, Tro
         let (snapshot, now) = (room.snapshot(), room.now());
         let Ticket { queue_id, place, epoch, .. } = *held;
         match snapshot.standing(place, epoch, now) {
-            Standing::Waiting { ahead, ask_again_after, .. } if is_full(&snapshot, now) => {
+            Standing::Waiting { ahead, expected_wait: None, ask_again_after } if is_full(&snapshot, now) => {
                 return Ok(Stand::Full { ahead, ask_again_after });
             }
             Standing::Waiting { ahead, expected_wait, ask_again_after } => {
@@ -146,6 +160,5 @@ fn take_place(held: &mut Ticket, outcome: &Outcome, now: Timestamp) {
 fn is_full(snapshot: &Snapshot, now: Timestamp) -> bool {
     let Some(max_active) = snapshot.settings().max_active else { return false };
     let figures = snapshot.figures(now);
-    // Who is called is about to be inside.
-    figures.active.is_some_and(|active| active.saturating_add(figures.called) >= u64::from(max_active))
+    figures.active.is_some_and(|active| active >= u64::from(max_active))
 }
