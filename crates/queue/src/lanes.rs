@@ -241,6 +241,10 @@ impl Lanes {
         let covered = u128::from(self.lines[lane.index()].front) + u128::from(self.spare);
         let mut wants = self.lines.map(|line| u128::from(line.wants()));
         wants[lane.index()] = target.saturating_sub(covered);
+        let is_alone = (0..LANES_MAX).all(|at| at == lane.index() || wants[at] == 0);
+        if is_alone {
+            return u64::try_from(wants[lane.index()]).unwrap_or(u64::MAX);
+        }
         let mut needed = 0;
         // In each round a lane runs dry, at the latest this one.
         for _ in 0..LANES_MAX {

@@ -2,19 +2,29 @@
 
 use std::time::Duration;
 
+use anteroom_protocol::time::Timestamp;
+use anteroom_queue::settings::Schedule;
 use anteroom_queue::snapshot::Standing;
-use anteroom_queue::{Outcome, Settings};
+use anteroom_queue::{Command, Lane, Outcome, Place, Settings};
 use proptest::prelude::*;
 
-use crate::room::{Room, seconds};
+use crate::room::{Room, id, seconds};
 
 /// A visitor who does what a waiting page does: asks when told to.
 struct Visitor {
     number: u64,
-    tag: u64,
+    place: Place,
     asks_at_ms: u64,
     /// Has left without a word.
     is_gone: bool,
+}
+
+/// How a line went.
+struct Run {
+    admissions: Admissions,
+    /// How many were inside, once a second, where that is limited.
+    inside: Vec<u64>,
+    waiting: Vec<u64>,
 }
 
 /// When somebody was admitted, in milliseconds from the start.
@@ -23,13 +33,31 @@ type Admissions = Vec<u64>;
 const TICK: Duration = Duration::from_millis(50);
 const TICK_MS: u64 = 50;
 
-/// Runs a line in which, of every hundred, so many have left.
-fn run(outflow: u32, visitors: u64, gone_percent: u64, length: Duration) -> (Admissions, u64) {
-    let mut room = Room::new(Settings::with_outflow(outflow));
+/// Runs a line in which, of every hundred, so many have left. They come in all lanes, in turn. Where the people inside are
+/// limited, every second one leaves half a minute after being let in.
+fn run(settings: &Settings, visitors: u64, gone_percent: u64, length: Duration) -> Run {
+    run_from(settings, visitors, gone_percent, length, |number| number * 37 % 2_000)
+}
+
+/// The same, with the moment at which each visitor asks first, in milliseconds.
+fn run_from(
+    settings: &Settings,
+    visitors: u64,
+    gone_percent: u64,
+    length: Duration,
+    asks_first_at: impl Fn(u64) -> u64,
+) -> Run {
+    const STAYS_MS: u64 = 30_000;
+    let mut room = Room::new(settings.clone());
+    let lanes = settings.lanes() as u64;
+    let mut inside = Vec::new();
+    let mut leaving: Vec<(u64, u64)> = Vec::new();
     let mut line: Vec<Visitor> = (1..=visitors)
         .map(|number| {
             let is_gone = number * 7_919 % 100 < gone_percent;
-            Visitor { number, tag: room.join(number), asks_at_ms: number * 37 % 2_000, is_gone }
+            let lane = Lane::ALL[usize::try_from(number % lanes).expect("a lane's number")];
+            let place = room.join_lane(number, lane);
+            Visitor { number, place, asks_at_ms: asks_first_at(number), is_gone }
         })
         .collect();
     let mut admissions = Vec::new();
@@ -41,11 +69,14 @@ fn run(outflow: u32, visitors: u64, gone_percent: u64, length: Duration) -> (Adm
             }
             // Between four fifths of the pause and all of it, as the room spreads them.
             let spread = 1_000 - (visitor.number * 31 % 200) as u32;
-            let pause = match room.standing(visitor.tag) {
+            let pause = match room.standing_of(visitor.place) {
                 Standing::Waiting { ask_again_after, .. } => ask_again_after * spread / 1_000,
-                Standing::Admissible => match room.claim(visitor.number, visitor.tag) {
+                Standing::Admissible => match room.claim_place(visitor.number, visitor.place) {
                     Outcome::Admitted { .. } => {
                         admissions.push(now_ms);
+                        if settings.max_active.is_some() && visitor.number % 2 == 0 {
+                            leaving.push((now_ms + STAYS_MS, visitor.number));
+                        }
                         return false;
                     }
                     Outcome::Held { ask_again_after } => ask_again_after,
@@ -56,10 +87,20 @@ fn run(outflow: u32, visitors: u64, gone_percent: u64, length: Duration) -> (Adm
             visitor.asks_at_ms = now_ms + u64::try_from(pause.as_millis()).expect("a short pause");
             true
         });
+        leaving.retain(|&(at, number)| {
+            if at <= now_ms {
+                room.ask(Command::Cancel { queue_id: id(number) });
+            }
+            at > now_ms
+        });
+        if now_ms % 1_000 == 0 {
+            inside.extend(room.figures().active);
+        }
         room.wait(TICK);
         now_ms += TICK_MS;
     }
-    (admissions, room.figures().waiting)
+    let waiting = room.figures().lanes.iter().map(|lane| lane.waiting).collect();
+    Run { admissions, inside, waiting }
 }
 
 fn assert_i1(admissions: &[u64], outflow: u64, burst: u64) {
@@ -90,8 +131,9 @@ fn i5_outflow_is_used_within_five_percent_while_the_line_lasts() {
         (10, 50),
     ] {
         let visitors = u64::from(outflow) * (MINUTES + 3) * 100 / (100 - gone_percent);
-        let (admissions, waiting) = run(outflow, visitors, gone_percent, seconds(60 * MINUTES));
-        assert!(waiting > 0, "the line lasts");
+        let settings = Settings::with_outflow(outflow);
+        let Run { admissions, waiting, .. } = run(&settings, visitors, gone_percent, seconds(60 * MINUTES));
+        assert!(waiting.iter().all(|&waiting| waiting > 0), "the line lasts");
         let expected = u64::from(outflow) * MINUTES;
         let count = admissions.len() as u64;
         // From the second minute on, since the first few seconds tell who comes.
@@ -102,6 +144,57 @@ fn i5_outflow_is_used_within_five_percent_while_the_line_lasts() {
         );
         assert!(settled * 100 >= expected_settled * 95, "{outflow}/min, {gone_percent}% gone");
         assert_i1(&admissions, u64::from(outflow), u64::from(Settings::with_outflow(outflow).burst_places()));
+    }
+}
+
+#[test]
+fn i5_outflow_is_used_with_several_lanes() {
+    let settings = Settings { lane_weights: vec![1, 3, 2], ..Settings::with_outflow(300) };
+    for gone_percent in [0, 30] {
+        let visitors = 300 * 6 * 3 * 100 / (100 - gone_percent);
+        let Run { admissions, waiting, .. } = run(&settings, visitors, gone_percent, seconds(240));
+        assert!(waiting.iter().all(|&waiting| waiting > 0), "all lines last");
+        let settled = admissions.iter().filter(|&&at| at >= 60_000).count();
+        println!("{gone_percent}% gone: {settled} of 900");
+        assert!(settled * 100 >= 900 * 95, "{settled} of 900");
+        assert_i1(&admissions, 300, 10);
+    }
+}
+
+/// After a start the pages of a crowd ask within twenty seconds, so many are passed over first, and come then.
+#[test]
+fn i5_outflow_is_used_after_a_start_with_a_draw() {
+    let now = Timestamp::from_seconds(1_700_000_000);
+    let schedule =
+        Schedule { pre_queue_at: Some(now), starts_at: Some(now.saturating_add(seconds(10))), ends_at: None };
+    let settings = Settings { schedule, ..Settings::with_outflow(600) };
+    for gone_percent in [0, 30] {
+        let Run { admissions, waiting, .. } =
+            run_from(&settings, 4_000, gone_percent, seconds(190), |number| 10_000 + number * 37 % 20_000);
+        assert!(waiting.iter().all(|&waiting| waiting > 0), "the line lasts");
+        assert!(admissions.iter().all(|&at| at >= 10_000));
+        assert_i1(&admissions, 600, 20);
+        let settled = admissions.iter().filter(|&&at| at >= 70_000).count();
+        println!(
+            "{gone_percent}% gone: {} in all of 1820, {settled} of 1200 after a minute",
+            admissions.len()
+        );
+        assert!(settled * 100 >= 1_200 * 95, "{settled} of 1200");
+    }
+}
+
+#[test]
+fn i5_limited_room_stays_full_while_people_leave_it() {
+    const MAX: u64 = 100;
+    let settings = Settings { max_active: Some(100), session_seconds: 60, ..Settings::with_outflow(600) };
+    for gone_percent in [0, 20] {
+        let Run { admissions, inside, waiting } = run(&settings, 2_000, gone_percent, seconds(240));
+        assert!(waiting.iter().all(|&waiting| waiting > 0), "the line lasts");
+        assert!(inside.iter().all(|&inside| inside <= MAX));
+        let settled = &inside[60..];
+        let average = settled.iter().sum::<u64>() / settled.len() as u64;
+        println!("{gone_percent}% gone: {average} of {MAX} inside, {} let in", admissions.len());
+        assert!(average >= 90, "{average} inside of {MAX}: {settled:?}");
     }
 }
 
@@ -196,15 +289,15 @@ proptest! {
                     room.state = Some(anteroom_queue::engine::RoomState::decode(&written).unwrap());
                 }
                 Deed::Pause => {
-                    room.ask(anteroom_queue::Command::Pause { message: String::new() });
+                    room.ask(Command::Pause { message: String::new() });
                     is_paused = true;
                 }
                 Deed::Resume => {
-                    room.ask(anteroom_queue::Command::Resume);
+                    room.ask(Command::Resume);
                     is_paused = false;
                 }
                 Deed::Outflow(wanted) => {
-                    room.ask(anteroom_queue::Command::Configure(Settings::with_outflow(wanted)));
+                    room.ask(Command::Configure(Settings::with_outflow(wanted)));
                     outflow = wanted;
                     burst_max = burst_max.max(u64::from(Settings::with_outflow(wanted).burst_places()));
                 }

@@ -98,6 +98,8 @@ async fn look_and_ask(room: &RoomHandle, held: &mut Ticket) -> Result<Stand, Tro
     for _ in 0..ROUNDS_MAX {
         let (snapshot, now) = (room.snapshot(), room.now());
         let Ticket { queue_id, place, epoch, .. } = *held;
+        // Looking up where the draw has put an entry costs some microseconds: better here than in the room's one task.
+        let place = snapshot.drawn(place, epoch).unwrap_or(place);
         match snapshot.standing(place, epoch, now) {
             Standing::Waiting { ahead, expected_wait: None, ask_again_after } if is_full(&snapshot, now) => {
                 return Ok(Stand::Full { ahead, ask_again_after });
