@@ -38,7 +38,10 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let place = Place::new("");
+        Self::in_place(Place::new("")).await
+    }
+
+    pub(crate) async fn in_place(place: Place) -> Self {
         let (platform, operator) = start_platform(&place);
         let key = Key::new(place.credentials()["secretKey"].as_str().unwrap().as_bytes());
         operator

@@ -7,6 +7,7 @@ mod connector;
 mod crash;
 mod demo;
 mod draw;
+mod full_disk;
 mod guide;
 mod line;
 mod load;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 use crate::backend::BackendError;
 
@@ -136,7 +136,7 @@ impl OpenError {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 Self::Damaged { path, found: source.to_string() }
             }
-            Some(ErrorCode::DiskFull) => Self::Full { path, source },
+            _ if is_no_room(&source) => Self::Full { path, source },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Held { path, source },
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 let directory = path.parent().map_or_else(|| path.clone(), Path::to_owned);
@@ -147,10 +147,18 @@ impl OpenError {
     }
 }
 
+/// Whether there is no room on the disk. SQLite says an input or output error when the memory that processes share, a
+/// file too, cannot grow.
+fn is_no_room(source: &rusqlite::Error) -> bool {
+    source.sqlite_error().is_some_and(|error| {
+        error.code == ErrorCode::DiskFull || error.extended_code == ffi::SQLITE_IOERR_SHMSIZE
+    })
+}
+
 /// An error of SQLite while a request is served.
 pub(super) fn unavailable(path: &Path, doing: &'static str, source: rusqlite::Error) -> BackendError {
     let (advice, is_temporary) = match source.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => ("free some room on its disk", true),
+        _ if is_no_room(&source) => ("free some room on its disk", true),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             ("another process holds it; end that process if it does not let go", true)
         }
