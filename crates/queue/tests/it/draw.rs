@@ -3,6 +3,7 @@
 //! The keys of these tests are hashes of numbers, so that each run sees the same draws.
 
 use anteroom_protocol::mac::sha256;
+use anteroom_queue::draw::document::{Document, Receipt};
 use anteroom_queue::draw::{Draw, DrawKey, commitment, context, to_hex};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -154,6 +155,25 @@ proptest! {
         let draw = draw(number, entrants);
         prop_assert_eq!(draw.place(entrants + beyond), entrants + beyond);
         prop_assert_eq!(draw.index_of(entrants + beyond), entrants + beyond);
+    }
+}
+
+proptest! {
+    #[test]
+    fn document_of_anybody_is_read_or_refused(
+        lane: u8, entrants: u64, asked_lane: u8, entry: u64, is_lane_asked: bool, key in "[0-9a-fA-Fg]{63,65}", beacon: Option<String>,
+    ) {
+        let text = json!({
+            "format": "anteroom-draw-1", "account": "shop", "room": "sale", "epoch": entrants, "commitment": "00".repeat(32),
+            "key": key, "beacon": beacon, "lanes": [{ "lane": lane, "entrants": entrants, "firstTag": entry }],
+        });
+        if let Ok(document) = serde_json::from_value::<Document>(text) {
+            let asked = Receipt { lane: if is_lane_asked { lane } else { asked_lane }, entry };
+            if let Ok(place) = document.place(asked) {
+                prop_assert!((1..=entrants).contains(&place));
+            }
+            prop_assert!(document.has_kept_commitment().is_some());
+        }
     }
 }
 

@@ -217,7 +217,11 @@ mod tests {
     }
 
     fn draw(answer: &Answer) -> String {
-        Pages::new().waiting(&WaitingPage {
+        Pages::new().waiting(&page(answer))
+    }
+
+    fn page(answer: &Answer) -> WaitingPage<'_> {
+        WaitingPage {
             answer,
             room_name: "Spring \"sale\" <2024>",
             site: "shop.example",
@@ -226,7 +230,7 @@ mod tests {
             join_url: "/?c=acme&e=spring24&anteroom=again",
             now_seconds: 1_700_000_000,
             draw: None,
-        })
+        }
     }
 
     #[test]
@@ -241,6 +245,40 @@ mod tests {
             }
         }
         assert!(draw(&answer(State::Waiting, Some(12_345))).contains(">12,345</strong>"));
+    }
+
+    #[test]
+    fn draw_is_shown_as_far_as_it_is_known() {
+        let shown = |key: Option<&str>, drawn| {
+            let draw = DrawShown {
+                commitment: "c0".repeat(32),
+                key: key.map(str::to_owned),
+                beacon: Some("3 <9> \"17\"".to_owned()),
+                path: "/draw/acme/spring24.json".to_owned(),
+                drawn,
+            };
+            let answer = answer(State::Waiting, Some(4));
+            Pages::new().waiting(&WaitingPage { draw: Some(&draw), ..page(&answer) })
+        };
+        let before = shown(None, None);
+        assert!(
+            before.contains(&"c0".repeat(32)) && before.contains("3 &lt;9&gt; &quot;17&quot;"),
+            "{before}"
+        );
+        assert!(!before.contains("Key</dt>") && !before.contains("--entry"), "{before}");
+
+        let entered = Drawn { entry: 1_234, entrants: 48_211, lane: Some(1), place: None };
+        let entered = shown(None, Some(entered));
+        assert!(entered.contains("You are entry <b>1,234</b> in lane 1."), "{entered}");
+        assert!(entered.contains("--entry 1234 --lane 1</code>"), "{entered}");
+
+        let drawn = Drawn { entry: 1_234, entrants: 48_211, lane: None, place: Some(5) };
+        let drawn = shown(Some("0e0e"), Some(drawn));
+        assert!(drawn.contains("Entry <b>1,234</b> of 48,211 got place <b>5</b>."), "{drawn}");
+        assert!(
+            drawn.contains("<code>0e0e</code>") && drawn.contains("--entry 1234 --place 5</code>"),
+            "{drawn}"
+        );
     }
 
     #[test]
