@@ -62,9 +62,11 @@ impl Stream for TcpStream {
 }
 
 impl Stream for TlsStream<TcpStream> {
-    // Whatever was decrypted has been read: a connection is parked only when reading it found nothing more.
+    // A client may send its first request together with the end of the handshake. Then it is decrypted already, and the
+    // socket has nothing more to tell of.
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        self.get_ref().0.poll_read_ready(cx)
+        let (socket, session) = self.get_ref();
+        if session.wants_read() { socket.poll_read_ready(cx) } else { Poll::Ready(Ok(())) }
     }
 }
 

@@ -92,6 +92,41 @@ async fn an_encrypted_request_says_so() {
 }
 
 #[tokio::test]
+async fn request_that_comes_with_the_end_of_the_handshake_is_answered() {
+    let (server, client) = certified();
+    let door = open(Limits::default(), Some(server)).await;
+    let mut stream = TcpStream::connect(door.address).await.unwrap();
+    let name = ServerName::try_from("room.example").unwrap();
+    let mut session = rustls::ClientConnection::new(client, name).unwrap();
+    // Kept by the session until it may be sent.
+    std::io::Write::write_all(&mut session.writer(), GET.as_bytes()).unwrap();
+    let mut told = Vec::new();
+    let talk = async {
+        let mut received = vec![0; 16 * 1024];
+        loop {
+            let mut to_send = Vec::new();
+            while session.wants_write() {
+                session.write_tls(&mut to_send).unwrap();
+            }
+            stream.write_all(&to_send).await.unwrap();
+            let count = stream.read(&mut received).await.unwrap();
+            if count == 0 {
+                break;
+            }
+            let mut rest = &received[..count];
+            while !rest.is_empty() {
+                session.read_tls(&mut rest).unwrap();
+                session.process_new_packets().unwrap();
+            }
+            let _ = std::io::Read::read_to_end(&mut session.reader(), &mut told);
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), talk).await.unwrap();
+    let answer = String::from_utf8(told).unwrap();
+    assert!(answer.ends_with("tls=true local=true"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_head_over_the_limit_is_refused() {
     let door = open(Limits { header_bytes: 8 * 1024, ..Limits::default() }, None).await;
     let mut stream = TcpStream::connect(door.address).await.unwrap();
