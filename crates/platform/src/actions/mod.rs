@@ -41,6 +41,8 @@ pub(crate) struct Actions {
     room_host: Arc<str>,
     passwords: Passwords,
     throttle: Arc<Mutex<Throttle>>,
+    /// A room's settings are replaced whole: who changes one of them must have seen the change before.
+    changing_rooms: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Actions {
@@ -52,6 +54,7 @@ impl Actions {
             room_host: room_host.into(),
             passwords: Passwords::new(),
             throttle: Arc::default(),
+            changing_rooms: Arc::default(),
         }
     }
 

@@ -162,11 +162,13 @@ impl Actions {
         room: &RoomId,
         change: RoomChange,
     ) -> Result<RoomView, ActionError> {
+        let turn = self.changing_rooms.lock().await;
         let planned = self.plan_change(caller, customer, room, &change).await?;
         // The line comes first: what holds is what it goes by, and a record without it would promise what is not so.
         if let Some(settings) = planned.settings {
             self.command(customer, room, Command::Configure(settings)).await?;
         }
+        drop(turn);
         self.save_change(caller, customer, room, &change, planned.differences).await?;
         self.look_at_room(caller, customer, room).await
     }

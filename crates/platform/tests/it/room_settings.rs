@@ -57,6 +57,24 @@ async fn every_setting_is_taken_shown_and_written_down() {
 }
 
 #[tokio::test]
+async fn changes_of_different_settings_at_the_same_time_are_all_made() {
+    let world = with_room().await;
+    let bodies = [
+        json!({ "maxActive": 5 }),
+        json!({ "rampSeconds": 60 }),
+        json!({ "outflowPerMinute": 120 }),
+        json!({ "uniqueKeys": true }),
+        json!({ "laneWeights": [2, 1] }),
+    ];
+    let [one, two, three, four, five] = bodies.map(|body| patch(&world, body));
+    let _ = tokio::join!(one, two, three, four, five);
+    let shown = world.ask("GET", "/rooms/spring", None).await.answered(200);
+    assert_eq!((&shown["maxActive"], &shown["rampSeconds"]), (&json!(5), &json!(60)));
+    assert_eq!((&shown["outflowPerMinute"], &shown["uniqueKeys"]), (&json!(120), &json!(true)));
+    assert_eq!(shown["laneWeights"], json!([2, 1]));
+}
+
+#[tokio::test]
 async fn schedule_is_kept_as_it_was_written_and_resolved_by_its_zone() {
     let world = with_room().await;
     let schedule = json!({
