@@ -4,6 +4,9 @@
 //! group, and the whole group counts as inside until the last of its sessions is over. So nobody is forgotten who may still
 //! be inside, and somebody whose session is over counts for a thirty-second part of it longer at the most.
 //!
+//! A process that remembers more people inside than the store hands back puts them back. Only if every process forgets at the
+//! moment at which a store loses its newest writes, those admitted in these writes are not counted.
+//!
 //! Each admission's record says in which group it was counted, so that a visitor who leaves is taken out of it, once.
 
 use std::collections::VecDeque;

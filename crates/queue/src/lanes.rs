@@ -279,13 +279,12 @@ impl Lanes {
             }
             let is_filled =
                 |at: usize| wants[at] > 0 && wants[at] * total <= u128::from(left) * u128::from(weights[at]);
-            let filled: Vec<usize> = (0..LANES_MAX).filter(|&at| is_filled(at)).collect();
-            if filled.is_empty() {
+            let filled: [bool; LANES_MAX] = std::array::from_fn(is_filled);
+            if !filled.contains(&true) {
                 self.share_exactly(left, &wants, total, weights);
                 return slivers;
             }
-            for at in filled {
-                let line = &mut self.lines[at];
+            for (line, _) in self.lines.iter_mut().zip(filled).filter(|(_, is_filled)| *is_filled) {
                 left -= line.wants();
                 line.front += line.wants();
             }

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::settings::RAMP_SECONDS_MAX;
+
 /// Running time since a slow start began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -76,6 +78,11 @@ impl Ramp {
             }
         }
         Duration::from_millis(late_enough.saturating_sub(self.ran_ms))
+    }
+
+    pub(crate) fn is_sound(&self) -> bool {
+        let longest_ms = u64::from(RAMP_SECONDS_MAX) * 1_000;
+        self.ran_ms <= longest_ms && self.carried < 20 * longest_ms
     }
 
     /// The length was changed: what was carried is a part of the old one.

@@ -167,10 +167,15 @@ impl Opening {
     }
 
     pub(crate) fn is_sound(&self) -> bool {
-        self.entries().is_none_or(|entries| {
-            Lane::ALL.iter().all(|&lane| entries.count[lane] <= TAG_MAX)
-                && entries.beacon.as_ref().is_none_or(|beacon| beacon.len() <= BEACON_BYTES_MAX)
-        })
+        let is_first_sound = match self {
+            Self::Drawn { first, .. } => Lane::ALL.iter().all(|&lane| first[lane] <= TAG_MAX + 1),
+            Self::AtOnce | Self::Ahead(_) => true,
+        };
+        is_first_sound
+            && self.entries().is_none_or(|entries| {
+                Lane::ALL.iter().all(|&lane| entries.count[lane] <= TAG_MAX)
+                    && entries.beacon.as_ref().is_none_or(|beacon| beacon.len() <= BEACON_BYTES_MAX)
+            })
     }
 }
 

@@ -385,6 +385,7 @@ impl RoomState {
             && state.presence.is_sound()
             && state.tally.is_sound()
             && state.opening.is_sound()
+            && state.ramp.is_none_or(|ramp| ramp.is_sound())
             && state.active.is_sound();
         if is_sound { Ok(state) } else { Err(DecodeError::Damaged("a figure is out of its bounds")) }
     }

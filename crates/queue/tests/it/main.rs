@@ -1,5 +1,6 @@
 //! How a room behaves, seen from outside: the engine alone, and nodes over a store.
 
+mod damage;
 mod draw;
 mod drift;
 mod engine;
