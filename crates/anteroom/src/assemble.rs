@@ -82,6 +82,7 @@ pub(crate) async fn run(settings: &Settings, parts: &[Part]) -> Result<(), Failu
 struct Doors {
     room: Option<TcpListener>,
     room_tls: Option<(TcpListener, Arc<ServerConfig>)>,
+    room_status: Option<TcpListener>,
     platform: Option<TcpListener>,
     gateway: Option<(TcpListener, GatewaySettings)>,
     gateway_status: Option<TcpListener>,
@@ -89,8 +90,14 @@ struct Doors {
 
 impl Doors {
     async fn open(settings: &Settings, parts: &[Part]) -> Result<Self, Failure> {
-        let mut doors =
-            Self { room: None, room_tls: None, platform: None, gateway: None, gateway_status: None };
+        let mut doors = Self {
+            room: None,
+            room_tls: None,
+            room_status: None,
+            platform: None,
+            gateway: None,
+            gateway_status: None,
+        };
         if parts.contains(&Part::Room) {
             if let Some(tls) = &settings.room.tls {
                 let certificate = tls::from_files(&tls.certificate, &tls.key)?;
@@ -99,6 +106,10 @@ impl Doors {
             }
             if let Some(address) = settings.room.listen {
                 doors.room = Some(bind(address, "the waiting room", "room.listen").await?);
+            }
+            if let Some(address) = settings.room.status_listen {
+                let what = "the waiting room's status";
+                doors.room_status = Some(bind(address, what, "room.status_listen").await?);
             }
         }
         if parts.contains(&Part::Platform) {
@@ -160,6 +171,10 @@ impl Doors {
         }
         if self.room.is_some() || self.room_tls.is_some() {
             let service = room(&installation, settings.room.trusted_proxies.clone()).await?;
+            if let Some(listener) = self.room_status {
+                tracing::info!("the waiting room's metrics are at http://{}/metrics", listener.local_addr()?);
+                tasks.spawn(service.clone().serve_status(listener, shutdown.clone()));
+            }
             if let Some(listener) = self.room {
                 tracing::info!("the waiting room is at http://{}", listener.local_addr()?);
                 tasks.spawn(service.clone().serve(listener, None, shutdown.clone()));

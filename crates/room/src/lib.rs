@@ -10,6 +10,7 @@ mod cookies;
 mod door;
 mod pace;
 mod pages;
+mod private;
 mod reply;
 mod routes;
 mod visitor;
@@ -99,6 +100,12 @@ impl RoomService {
     /// All routes, without the short cut for visitors who wait on. The answers are the same.
     pub fn router(&self) -> Router {
         self.router.clone()
+    }
+
+    /// Serves `/metrics` and `/health` on a private listener until `shutdown` is cancelled.
+    pub async fn serve_status(self, listener: TcpListener, shutdown: CancellationToken) {
+        let limits = self.shared.settings.limits;
+        anteroom_listen::serve(listener, None, private::router(self.shared), limits, shutdown).await;
     }
 
     /// Serves on a listener, with TLS or in the clear, until `shutdown` is cancelled and the requests in flight have

@@ -12,7 +12,8 @@
 //! | `/draw/{c}/{e}.json` | what is published of a room's draw, for everybody | 200, 404, 500, 503 |
 //! | `/assets/{file}` | style, script, picture | 200, 404 |
 //! | `/favicon.ico`, `/robots.txt` | for browsers and crawlers | 200 |
-//! | `/health`, `/healthz` | whether the process answers | 200 |
+//! | `/health` | whether visitors can be served here | 200, 503 while the store does not answer |
+//! | `/healthz` | whether the process answers | 200 |
 
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ use crate::ask::direct_pass::direct_pass;
 use crate::ask::only_post;
 use crate::ask::verify::verify;
 use crate::visitor::{cancel, enter, error, look, notices, receipt, status};
-use crate::{Shared, reply};
+use crate::{Shared, private, reply};
 
 /// The longest address that is read: a target of 2000 bytes, each encoded as three, and room for the rest.
 const URL_BYTES_MAX: usize = 8 * 1024;
@@ -54,8 +55,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .merge(with_or_without_slash("/assets/{file}", get(asset)))
         .merge(with_or_without_slash("/favicon.ico", get(favicon)))
         .merge(with_or_without_slash("/robots.txt", get(async || reply::text(ROBOTS))))
-        .merge(with_or_without_slash("/health", get(health)))
-        .merge(with_or_without_slash("/healthz", get(health)))
+        .merge(with_or_without_slash("/health", get(private::ready)))
+        .merge(with_or_without_slash("/healthz", get(private::alive)))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&shared), refuse_long_addresses))
@@ -77,11 +78,6 @@ async fn asset(
 
 async fn favicon(State(shared): State<Arc<Shared>>) -> Response<Body> {
     shared.pages.assets.favicon()
-}
-
-/// Says only that the process answers. A store in trouble shows at the visitors' routes; a restart would not mend it.
-async fn health() -> Response<Body> {
-    reply::text("ok\n")
 }
 
 async fn not_found(State(shared): State<Arc<Shared>>) -> Response<Body> {

@@ -127,6 +127,8 @@ pub(super) fn refine(typed: Typed) -> Result<Settings, Vec<Mistake>> {
     let platform_listen = address("platform.listen", &typed.platform.listen, &mut mistakes);
     let room = RoomSettings {
         listen: optional(&typed.room.listen).and_then(|text| address("room.listen", text, &mut mistakes)),
+        status_listen: optional(&typed.room.status_listen)
+            .and_then(|text| address("room.status_listen", text, &mut mistakes)),
         tls: tls(&typed, &mut mistakes),
         trusted_proxies: proxies("room.trusted_proxies", &typed.room.trusted_proxies, &mut mistakes),
     };

@@ -44,6 +44,7 @@ pub(crate) struct AccountSettings {
 #[derive(Clone, Debug)]
 pub(crate) struct RoomSettings {
     pub(crate) listen: Option<SocketAddr>,
+    pub(crate) status_listen: Option<SocketAddr>,
     pub(crate) tls: Option<TlsSettings>,
     pub(crate) trusted_proxies: TrustedProxies,
 }
@@ -134,6 +135,7 @@ struct TypedAccount {
 #[serde(deny_unknown_fields)]
 struct TypedRoom {
     listen: String,
+    status_listen: String,
     tls_listen: String,
     tls_certificate: String,
     tls_key: String,

@@ -99,3 +99,30 @@ async fn process_that_stops_asks_visitors_to_come_back() {
     assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(Browser::default().get(&world, "/health").await.status, StatusCode::OK);
 }
+
+#[tokio::test(start_paused = true)]
+async fn node_that_is_cut_off_says_so_and_goes_on_by_itself() {
+    let world = World::new().await;
+    let mut browsers = world.fill_line(40).await;
+    let visitor = browsers.last_mut().unwrap();
+    let ticket = visitor.ticket();
+    assert!(ticket.is_some());
+    world.store.set_down(true);
+    world.pass(Duration::from_secs(2)).await;
+    let poll = visitor.get(&world, &ticket_url(ROOM)).await;
+    assert_eq!(poll.status, StatusCode::OK, "a short trouble is nobody's business");
+    world.pass(Duration::from_secs(8)).await;
+    let poll = visitor.get(&world, &ticket_url(ROOM)).await;
+    assert_eq!((poll.status, poll.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "5"));
+    let page = visitor.get(&world, &enqueue(SEATS)).await;
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(page.body.contains("http-equiv=\"refresh\""), "the page tries again by itself");
+    assert_eq!(visitor.ticket(), ticket, "the place is kept");
+    let health = Browser::default().get(&world, "/health").await;
+    assert_eq!(health.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(Browser::default().get(&world, "/healthz").await.status, StatusCode::OK);
+    world.store.set_down(false);
+    world.pass(Duration::from_secs(4)).await;
+    assert_eq!(visitor.get(&world, &ticket_url(ROOM)).await.status, StatusCode::OK);
+    assert_eq!(Browser::default().get(&world, "/health").await.status, StatusCode::OK);
+}

@@ -5,6 +5,7 @@
 //! there are, a process has one task for a room and so one writer. Two processes agree through the versions of what
 //! they save.
 
+mod figures;
 mod restored;
 mod task;
 
@@ -21,6 +22,8 @@ use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 
+pub use self::figures::{Figures, RoomFigures};
+use self::figures::{RoomCounts, StoreCounts, StoreLook};
 pub use self::restored::{NotTakenOver, take_over_from_backup};
 use self::task::Task;
 use crate::backend::Backend;
@@ -34,6 +37,9 @@ pub const IDLE_MAX: Duration = Duration::from_secs(600);
 pub const COMMANDS_WAITING_MAX: usize = 8_192;
 /// How long a command may wait for its outcome. A visitor's browser waits longer than that, but a person does not.
 pub const COMMAND_WAIT_MAX: Duration = Duration::from_secs(5);
+/// What a room knows is shown for so long while its store does not answer. A failover takes less; after it, visitors are
+/// told that there is trouble, on a page that keeps their ticket and asks again.
+pub const CUT_OFF_AFTER: Duration = Duration::from_secs(5);
 /// How long a room's first load may take.
 pub const OPEN_WAIT_MAX: Duration = Duration::from_secs(5);
 
@@ -113,6 +119,8 @@ struct Shared {
     live: Mutex<LiveRooms>,
     /// Tells the tasks to take no more commands. Each holds a receiver for as long as it runs.
     closing: watch::Sender<bool>,
+    counts: StoreCounts,
+    store_look: tokio::sync::Mutex<StoreLook>,
 }
 
 #[derive(Default)]
@@ -132,6 +140,7 @@ struct Entry {
 struct Live {
     submissions: mpsc::Sender<Submission>,
     status: watch::Receiver<Status>,
+    counts: Arc<RoomCounts>,
 }
 
 /// A command on its way to a room's task.
@@ -151,7 +160,8 @@ enum Status {
     NotConfigured,
     /// What is kept of it cannot be read.
     Unreadable(String),
-    /// The store failed before anything was known. The task goes on trying.
+    /// The store has not answered before anything was known, or for so long that what is known is out of date. The task
+    /// goes on trying.
     StoreUnavailable,
 }
 
@@ -159,14 +169,16 @@ impl Rooms {
     /// The rooms kept in this store. None is live yet.
     pub fn new(backend: Arc<dyn Backend>) -> Self {
         let (closing, _) = watch::channel(false);
-        Self { shared: Arc::new(Shared { backend, live: Mutex::default(), closing }) }
+        let (live, counts, store_look) = Default::default();
+        Self { shared: Arc::new(Shared { backend, live, closing, counts, store_look }) }
     }
 
     /// The room, with its state loaded. The first call for a room starts its task, so it must be made within a tokio
     /// runtime.
     ///
     /// # Errors
-    /// When the room was never configured, cannot be read or not be loaded in time, or when too many are live.
+    /// When the room was never configured, cannot be read or not be loaded in time, when the store has not answered for
+    /// [`CUT_OFF_AFTER`], or when too many are live.
     pub async fn open(&self, customer: &CustomerId, room: &RoomId) -> Result<RoomHandle, RoomError> {
         let segment = segment(customer, room);
         let live = self.shared.live(&segment)?;

@@ -14,7 +14,10 @@ use data_encoding::HEXLOWER;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
-use super::{COMMAND_WAIT_MAX, COMMANDS_WAITING_MAX, IDLE_MAX, Live, Shared, Status, Submission};
+use super::figures::{RoomCounts, count};
+use super::{
+    COMMAND_WAIT_MAX, COMMANDS_WAITING_MAX, CUT_OFF_AFTER, IDLE_MAX, Live, Shared, Status, Submission,
+};
 use crate::backend::{self, Backend, BackendError, BoxFuture, Key, Saved, Version, Write};
 
 /// Most commands that a room's node has at a time. More than a batch, so that the next one gathers while a save is
@@ -43,6 +46,9 @@ pub(super) struct Task {
     seen: Version,
     /// Whether the store failed when it was last asked; such a stretch is logged once.
     is_store_down: bool,
+    /// When the store last answered. It is asked every second.
+    answered_at: Instant,
+    counts: Arc<RoomCounts>,
 }
 
 /// What the store said.
@@ -58,6 +64,7 @@ impl Task {
     pub(super) fn spawn(shared: &Arc<Shared>, segment: &Arc<str>, seed: [u8; 32]) -> Live {
         let (submissions, submitted) = mpsc::channel(COMMANDS_WAITING_MAX);
         let (status, known) = watch::channel(Status::Loading);
+        let counts = Arc::new(RoomCounts::default());
         let task = Self {
             segment: segment.clone(),
             backend: shared.backend.clone(),
@@ -70,11 +77,13 @@ impl Task {
             under_way: None,
             seen: Version(0),
             is_store_down: false,
+            answered_at: Instant::now(),
+            counts: counts.clone(),
         };
         // Made here, so that nothing saved from now on is missed.
         let saves = shared.backend.watch(segment);
         tokio::spawn(task.run(submitted, saves, shared.closing.subscribe()));
-        Live { submissions, status: known }
+        Live { submissions, status: known, counts }
     }
 
     async fn run(
@@ -145,6 +154,7 @@ impl Task {
         }
         self.publish_status();
         while let Some((id, outcome)) = self.node.poll_outcome() {
+            self.counts.count(&outcome);
             if let Some(reply) = self.waiting.remove(&id) {
                 // Whoever asked may have gone.
                 let _ = reply.send(outcome);
@@ -155,6 +165,8 @@ impl Task {
     fn publish_status(&self) {
         let status = if let Some(problem) = self.node.problem() {
             Status::Unreadable(problem.to_owned())
+        } else if self.is_store_down && self.answered_at.elapsed() >= CUT_OFF_AFTER {
+            Status::StoreUnavailable
         } else if let Some(snapshot) = &self.snapshot {
             Status::Ready(snapshot.clone())
         } else if self.node.is_loaded() {
@@ -219,6 +231,7 @@ impl Task {
     }
 
     fn handle_answer(&mut self, answer: Answer) {
+        self.count(&answer);
         let outcome = match answer {
             Answer::Loaded(documents, Ok(backend::Loaded { documents: current, now })) => {
                 let found = self.found(documents, current);
@@ -244,6 +257,16 @@ impl Task {
         self.note(outcome);
     }
 
+    fn count(&self, answer: &Answer) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        match answer {
+            Answer::Loaded(_, Ok(_)) => count(&shared.counts.loads_done),
+            Answer::Loaded(_, Err(_)) => count(&shared.counts.loads_failed),
+            Answer::Saved(_, saved) => shared.counts.count_save(saved),
+            Answer::Silence => count(&shared.counts.loads_failed),
+        }
+    }
+
     fn found(&mut self, asked: Vec<Document>, current: Vec<Option<backend::Document>>) -> Vec<Found> {
         let found = |(document, current): (_, Option<backend::Document>)| {
             if document == Document::State {
@@ -258,6 +281,9 @@ impl Task {
 
     fn note(&mut self, outcome: Result<(), Option<BackendError>>) {
         let segment = &*self.segment;
+        if outcome.is_ok() {
+            self.answered_at = Instant::now();
+        }
         let was_down = std::mem::replace(&mut self.is_store_down, outcome.is_err());
         match outcome {
             Ok(()) if was_down => tracing::info!(segment, "the store answers this room again"),
