@@ -2,7 +2,7 @@
 //!
 //! In short: each entrant has an index, in the order in which they came. At the start a secret key turns the indices
 //! `0..n` into places `0..n`, each taken once. Before the pre-queue opens a hash of the key is published, the
-//! [commitment](commitment), so that the key cannot be chosen when it is known who stands where. After the start the key
+//! [`commitment`], so that the key cannot be chosen when it is known who stands where. After the start the key
 //! itself is published, so that whoever holds an index can compute the place.
 //!
 //! How the places follow from the key is written down for a stranger in `docs/draw.md`, and held by the golden cases of

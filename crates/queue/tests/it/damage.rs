@@ -28,10 +28,12 @@ fn states() -> Vec<String> {
         mode: Mode::Queue,
         ..Settings::with_outflow(600)
     });
-    let text = |room: &Room| String::from_utf8(room.state.as_ref().unwrap().encode()).unwrap();
-    let entries: Vec<Place> = (0..60)
-        .map(|number| room.join_lane(number, Lane::ALL[usize::try_from(number % 3).unwrap()]))
-        .collect();
+    let text = |room: &Room| {
+        let written = room.state.as_ref().map(RoomState::encode).expect("the room is configured");
+        String::from_utf8(written).expect("states are text")
+    };
+    let lane_of = |number: u64| Lane::ALL[usize::try_from(number % 3).expect("a lane's number")];
+    let entries: Vec<Place> = (0..60).map(|number| room.join_lane(number, lane_of(number))).collect();
     room.ask(Command::Beacon { value: "4711".to_owned() });
     let mut states = vec![text(&room)];
     room.wait(seconds(61));
