@@ -74,6 +74,21 @@ test("visitor passes directly while the room is idle, and queues like anybody wh
   assert.equal((await new Visitor().get(`${world.site}/`)).status, 200, "what is not protected is not asked about");
 });
 
+test("room for invited visitors takes the invitations that the site gives, and turns others away", async (t) => {
+  const features = '[gateway.features.enqueue_token]\nis_sent = true\nhas_address = false';
+  const world = await startWorld(t, { features });
+  await world.operator.changeRoom({ enqueueToken: "required" });
+  const enqueueUrl = `${world.room}/?c=${world.customerId}&e=${ROOM}`;
+  const uninvited = await until("the setting is in force", async () => {
+    const answer = await new Visitor().get(enqueueUrl);
+    return answer.status === 403 && answer;
+  });
+  assert.match(uninvited.body, /You need an invitation/);
+  const invited = await new Visitor().follow(world.protectedUrl);
+  assert.equal(invited.at(-1).status, 200, invited.map((answer) => answer.url).join(" -> "));
+  assert.ok(invited.some(({ url }) => url.includes("&enqueuetoken=")), "the site gave it");
+});
+
 /** Room and platform in one process, a gateway in another, a site behind it, and one protected address. */
 async function startWorld(t, { limit, features = "" }) {
   const site = await startSite(t);
@@ -95,7 +110,8 @@ async function startWorld(t, { limit, features = "" }) {
   const platform = await installation.told("the console is at ");
   const room = await installation.told("the waiting room is at ");
   const credentials = JSON.parse(await readFile(join(folder, "data/credentials.json"), "utf8"));
-  await publish({ platform, waitingRoomId: ROOM, ...credentials }, limit);
+  const operator = new Operator({ platform, waitingRoomId: ROOM, ...credentials });
+  await publish(operator, limit);
 
   await write(`
     [gateway]
@@ -112,7 +128,7 @@ async function startWorld(t, { limit, features = "" }) {
   const status = new URL(await gateway.told("the gateway's metrics are at ")).origin;
   await until("the version is in force", async () =>
     /config_version [1-9]/.test((await new Visitor().get(`${status}/metrics`)).body));
-  return { installation, room, status, site: address, protectedUrl: `${address}/tickets` };
+  return { installation, room, status, operator, customerId: credentials.customerId, site: address, protectedUrl: `${address}/tickets` };
 }
 
 async function startSite(t) {
@@ -126,8 +142,7 @@ async function startSite(t) {
   return `http://127.0.0.1:${server.address().port}`;
 }
 
-async function publish(world, limit) {
-  const operator = new Operator(world);
+async function publish(operator, limit) {
   await operator.ask("POST", "/rooms", {
     body: { waitingRoomId: ROOM, displayName: "Spring", defaultTarget: "http://127.0.0.1:1/", outflowPerMinute: 60 },
   });
