@@ -2,10 +2,11 @@
 // figures; judges nothing, because a machine that is busy with other things measures those.
 
 import { connections, idle } from "./connections.mjs";
+import { memory } from "./memory.mjs";
 import { poll } from "./poll.mjs";
 import { World } from "./world.mjs";
 
-const MEASUREMENTS = { poll, connections, idle };
+const MEASUREMENTS = { poll, connections, idle, memory };
 
 const program = process.env.ANTEROOM_PROGRAM;
 const options = {

@@ -47,10 +47,11 @@ export class World {
 
 /** The room alone in its process, with one waiting room in which nobody is let in, and a certificate. */
 export async function startRoom(world, program) {
-  const [certificate, key] = makeCertificate(world.folder);
-  const settings = join(world.folder, "anteroom.toml");
+  const folder = mkdtempSync(join(world.folder, "room-"));
+  const [certificate, key] = makeCertificate(folder);
+  const settings = join(folder, "anteroom.toml");
   writeFileSync(settings, `
-data_dir = ${JSON.stringify(join(world.folder, "data"))}
+data_dir = ${JSON.stringify(join(folder, "data"))}
 [account]
 customer_id = "acme"
 allowed_hosts = ["shop.example"]
@@ -63,7 +64,7 @@ tls_key = ${JSON.stringify(key)}
 listen = "127.0.0.1:0"
 `);
   const platform = await world.start(program, ["platform", "--config", settings], ["the console is at "]);
-  const { customerId, apiKey } = JSON.parse(readFileSync(join(world.folder, "data/credentials.json"), "utf8"));
+  const { customerId, apiKey } = JSON.parse(readFileSync(join(folder, "data/credentials.json"), "utf8"));
   const made = await fetch(`${platform.told[0]}/api/v1/accounts/${customerId}/rooms`, {
     method: "POST",
     headers: { "content-type": "application/json", authorization: `Bearer ${apiKey}` },
@@ -102,23 +103,24 @@ export async function joinFarBack(room) {
  */
 export async function startNginx(world, { body, certificate, key, workers = availableParallelism() }) {
   const [plain, tls] = [await freePort(), await freePort()];
-  writeFileSync(join(world.folder, "answer.json"), body);
-  const configuration = join(world.folder, "nginx.conf");
+  const folder = mkdtempSync(join(world.folder, "nginx-"));
+  writeFileSync(join(folder, "answer.json"), body);
+  const configuration = join(folder, "nginx.conf");
   writeFileSync(configuration, `
-daemon off; worker_processes ${workers}; error_log ${world.folder}/nginx.log; pid ${world.folder}/nginx.pid;
+daemon off; worker_processes ${workers}; error_log ${folder}/nginx.log; pid ${folder}/nginx.pid;
 worker_rlimit_nofile 20000;
 events { worker_connections 15000; }
 http {
   access_log off; default_type application/json; server_tokens off;
   keepalive_timeout 35; keepalive_requests 100000000;
   open_file_cache max=10; open_file_cache_valid 60s;
-  client_body_temp_path ${world.folder}; proxy_temp_path ${world.folder}; fastcgi_temp_path ${world.folder};
-  uwsgi_temp_path ${world.folder}; scgi_temp_path ${world.folder};
+  client_body_temp_path ${folder}; proxy_temp_path ${folder}; fastcgi_temp_path ${folder};
+  uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
   server {
     listen 127.0.0.1:${plain}; listen 127.0.0.1:${tls} ssl;
     ssl_certificate ${certificate}; ssl_certificate_key ${key};
     location /constant { return 200 ${JSON.stringify(body)}; }
-    location /file { alias ${world.folder}/answer.json; }
+    location /file { alias ${folder}/answer.json; }
   }
 }
 `);

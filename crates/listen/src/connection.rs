@@ -38,6 +38,10 @@ const PARK_AFTER: Duration = Duration::from_secs(1);
 /// Hyper panics below this.
 const HEADER_BYTES_MIN: usize = 8 * 1024;
 
+/// What hyper allows by itself. Told another number it allocates for each request what it keeps on the stack for this
+/// one.
+pub(crate) const HEADER_FIELDS_OF_HYPER: usize = 100;
+
 /// What all connections of a listener share.
 pub(crate) struct Common {
     pub(crate) limits: Limits,
@@ -165,11 +169,12 @@ impl<'a> Connection<'a> {
             let watched = Watched { inner: stream, again, activity: Arc::clone(&self.activity) };
             let marked = Marked { inner: service, activity: Arc::clone(&self.activity) };
             let limits = &self.common.limits;
-            let connection = http1::Builder::new()
-                .header_read_timeout(None)
-                .max_buf_size(limits.header_bytes.max(HEADER_BYTES_MIN))
-                .max_headers(limits.header_fields)
-                .serve_connection(TokioIo::new(watched), marked);
+            let mut builder = http1::Builder::new();
+            builder.header_read_timeout(None).max_buf_size(limits.header_bytes.max(HEADER_BYTES_MIN));
+            if limits.header_fields != HEADER_FIELDS_OF_HYPER {
+                builder.max_headers(limits.header_fields);
+            }
+            let connection = builder.serve_connection(TokioIo::new(watched), marked);
             // On the heap, so that a parked connection's task does not hold the room for it.
             if self.common.has_upgrades {
                 let _ = self.watch(&mut Box::pin(connection.with_upgrades()), timer.as_mut()).await;

@@ -60,7 +60,7 @@ impl Default for Limits {
             header_read_timeout: Duration::from_secs(35),
             handshake_timeout: Duration::from_secs(10),
             header_bytes: 32 * 1024,
-            header_fields: 100,
+            header_fields: connection::HEADER_FIELDS_OF_HYPER,
             drain: Duration::from_secs(10),
         }
     }
