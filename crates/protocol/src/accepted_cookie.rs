@@ -216,7 +216,7 @@ impl<'v> AcceptedCookie<'v> {
         let encoded = Encoded::read(text)?;
         // The processor hashes only what has reached its cache in pieces of 16 bytes; so the text is laid out first and
         // hashed after it was checked.
-        let signed = key.signing(&encoded.signed_parts());
+        let mut signed = key.signing(&encoded.signed_parts());
         // What has not the strict form may have it once it is decoded.
         let cookie = encoded.check(room)?;
         if !signed.is_signed_by(encoded.hash) {

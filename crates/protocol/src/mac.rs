@@ -98,8 +98,9 @@ pub(crate) struct Signing<'k> {
     text: Blocks,
 }
 
+// Both take it where it lies: it is larger than what a processor moves for nothing.
 impl Signing<'_> {
-    fn finish(self) -> Mac {
+    fn finish(&mut self) -> Mac {
         // The second hash is always of one block: the first hash and its padding.
         let mut block = OUTER_PADDING;
         block[..MAC_LEN].copy_from_slice(&self.text.finish());
@@ -109,7 +110,7 @@ impl Signing<'_> {
     }
 
     /// See [`Key::verifies_hex`].
-    pub(crate) fn is_signed_by(self, hex: &str) -> bool {
+    pub(crate) fn is_signed_by(&mut self, hex: &str) -> bool {
         hex.len() == HEX_LEN && constant_time_eq(&self.finish().to_hex().0, hex.as_bytes())
     }
 }
@@ -212,7 +213,7 @@ impl Blocks {
     }
 
     /// The hash: of the text, one bit, zeros, and the length in bits (FIPS 180-4, section 5.1.1).
-    fn finish(mut self) -> [u8; MAC_LEN] {
+    fn finish(&mut self) -> [u8; MAC_LEN] {
         const LENGTH_LEN: usize = 8;
         let bits = 8 * (self.hashed + self.filled) as u64;
         self.bytes[self.filled] = 0x80;

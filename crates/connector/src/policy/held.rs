@@ -39,35 +39,49 @@ pub(super) enum Held<C> {
 }
 
 /// The first good cookie of a room; without one, its first cookie tells.
-#[inline]
 pub(super) fn of_room<'v>(room: &Room, age: CookieAge, visit: &Visit<'v>) -> Held<HeldCookie<'v>> {
-    let Some(first) = room.cookie_name.find_first(visit.headers) else { return Held::Nothing };
-    let mut held = open(first, room, age, visit);
-    if !matches!(held, Held::Good(_)) {
-        try_others(&mut held, room, age, visit);
-    }
+    let mut held = of_first_cookie(room, age, visit);
+    held.look_further(room, age, visit);
     held
 }
 
-/// The same when the first is not good.
-#[inline(never)]
-fn try_others<'v>(held: &mut Held<HeldCookie<'v>>, room: &Room, age: CookieAge, visit: &Visit<'v>) {
-    let mut tried = 0;
-    room.cookie_name.visit(visit.headers, &mut |text| {
-        tried += 1;
-        // The first one has been looked at.
-        if tried > 1 {
-            let found = open(text, room, age, visit);
-            let is_good = matches!(found, Held::Good(_));
-            if is_good || matches!(held, Held::Nothing) {
-                *held = found;
-            }
-            if is_good {
-                return ControlFlow::Break(());
-            }
+/// What the first cookie of a room comes to.
+#[inline]
+pub(super) fn of_first_cookie<'v>(room: &Room, age: CookieAge, visit: &Visit<'v>) -> Held<HeldCookie<'v>> {
+    match room.cookie_name.find_first(visit.headers) {
+        Some(text) => open(text, room, age, visit),
+        None => Held::Nothing,
+    }
+}
+
+impl<'v> Held<HeldCookie<'v>> {
+    /// Looks at the other cookies of the room, unless its first one is good.
+    #[inline]
+    pub(super) fn look_further(&mut self, room: &Room, age: CookieAge, visit: &Visit<'v>) {
+        if !matches!(self, Self::Good(_)) {
+            self.look_at_others(room, age, visit);
         }
-        if tried == COOKIES_OF_A_NAME_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
+    }
+
+    #[inline(never)]
+    fn look_at_others(&mut self, room: &Room, age: CookieAge, visit: &Visit<'v>) {
+        let mut tried = 0;
+        room.cookie_name.visit(visit.headers, &mut |text| {
+            tried += 1;
+            // The first one has been looked at.
+            if tried > 1 {
+                let found = open(text, room, age, visit);
+                let is_good = matches!(found, Self::Good(_));
+                if is_good || matches!(self, Self::Nothing) {
+                    *self = found;
+                }
+                if is_good {
+                    return ControlFlow::Break(());
+                }
+            }
+            if tried == COOKIES_OF_A_NAME_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+    }
 }
 
 #[inline]

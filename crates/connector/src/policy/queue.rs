@@ -38,8 +38,10 @@ pub(super) fn decide<'p>(
     let age = CookieAge::Counts { now: visit.now, validity: action.cookie_validity };
     let mut others = Held::Nothing;
     for room in action.rooms.as_slice() {
-        // Looked at where it lies, as moving it would take time.
-        match &held::of_room(room, age, visit) {
+        // It is looked at where it lies, because moving it takes time.
+        let mut held = held::of_first_cookie(room, age, visit);
+        held.look_further(room, age, visit);
+        match &held {
             Held::Nothing => {}
             Held::Refused => others = Held::Refused,
             Held::OtherAddress(cookie) => others = Held::OtherAddress(cookie.clone()),

@@ -77,17 +77,23 @@ impl Anchors {
         values: &mut Values<'_, '_>,
         mut is_match: impl FnMut(usize, &mut Values<'_, '_>) -> bool,
     ) -> Option<usize> {
-        let mut found = Numbers::default();
+        // Of those that match for sure the first; it is of no use to look at one behind it.
+        let mut sure = usize::MAX;
+        let mut unsure = Numbers::default();
         for place in &self.places {
             values.hits(place.source, place.case).for_each(|needle| {
                 for &action in place.actions.get(needle).into_iter().flatten() {
-                    found.insert(action);
+                    if self.is_enough[action] {
+                        sure = sure.min(action);
+                    } else {
+                        unsure.insert(action);
+                    }
                 }
             });
         }
-        found.first_of_union(&self.always, |action| {
-            (self.is_enough[action] && found.contains(action)) || is_match(action, values)
-        })
+        let first = unsure.first_of_union(&self.always, |action| action > sure || is_match(action, values));
+        let first = first.unwrap_or(usize::MAX).min(sure);
+        (first != usize::MAX).then_some(first)
     }
 }
 

@@ -138,12 +138,14 @@ impl Numbers {
 
     /// Calls `each` with the numbers of this set, the lowest first.
     pub(super) fn for_each(&self, mut each: impl FnMut(usize)) {
-        for (at, word) in self.first.iter().chain(&self.more).enumerate() {
-            first_bit(at, *word, |number| {
+        let mut each = |at: usize, word: u64| {
+            first_bit(at, word, |number| {
                 each(number);
                 false
             });
-        }
+        };
+        self.first.iter().enumerate().for_each(|(at, word)| each(at, *word));
+        self.more.iter().enumerate().for_each(|(at, word)| each(FIRST_WORDS + at, *word));
     }
 
     /// The lowest number that is in this set or in the other one and is wanted.
