@@ -49,14 +49,13 @@ impl<N: AsRef<str>, V: AsRef<str>> Headers for [(N, V)] {
     }
 }
 
-/// Most names differ in their length already, which is seen without a call.
+/// Most names differ in their length or in their first letter, which is seen without a call.
 #[inline(always)]
 fn is_same(known: &str, name: &str) -> bool {
-    known.len() == name.len() && is_same_of_length(known, name)
-}
-
-fn is_same_of_length(known: &str, name: &str) -> bool {
-    known.bytes().zip(name.bytes()).all(|(one, other)| one.eq_ignore_ascii_case(&other))
+    let first = |text: &str| text.as_bytes().first().map(u8::to_ascii_lowercase);
+    known.len() == name.len()
+        && first(known) == first(name)
+        && (known == name || known.eq_ignore_ascii_case(name))
 }
 
 impl<N: AsRef<str>, V: AsRef<str>, const LEN: usize> Headers for [(N, V); LEN] {

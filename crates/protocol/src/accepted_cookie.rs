@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use crate::client_ip;
 use crate::id::QueueId;
-use crate::mac::Key;
+use crate::mac::{Key, Signing};
 use crate::queue_token::RedirectType;
 use crate::time::Timestamp;
 
@@ -216,10 +216,11 @@ impl<'v> AcceptedCookie<'v> {
         let encoded = Encoded::read(text)?;
         // The processor hashes only what has reached its cache in pieces of 16 bytes; so the text is laid out first and
         // hashed after it was checked.
-        let mut signed = key.signing(&encoded.signed_parts());
+        let mut signing = Signing::new(key);
+        encoded.push_signed(&mut signing);
         // What has not the strict form may have it once it is decoded.
         let cookie = encoded.check(room)?;
-        if !signed.is_signed_by(encoded.hash) {
+        if !signing.is_signed_by(encoded.hash) {
             // It may be signed with small letters.
             return (!has_capitals(room.event_id)).then_some(Err(AcceptedCookieError::HashMismatch));
         }

@@ -136,7 +136,11 @@ impl QueueId {
     /// The id of that shape. One pass without a branch for each digit, because a connector reads one with each request.
     #[inline]
     pub fn parse(text: &str) -> Option<Self> {
-        let text: &[u8; Self::TEXT_LEN] = text.as_bytes().try_into().ok()?;
+        Self::parse_array(text.as_bytes().try_into().ok()?)
+    }
+
+    #[inline]
+    pub(crate) fn parse_array(text: &[u8; Self::TEXT_LEN]) -> Option<Self> {
         let mut digits = [0; 32];
         let mut filled = 0;
         for group in [&text[..8], &text[9..13], &text[14..18], &text[19..23], &text[24..]] {

@@ -67,17 +67,9 @@ impl Key {
 
     /// The MAC of the parts, joined without anything between them.
     pub fn sign(&self, parts: &[&[u8]]) -> Mac {
-        self.signing(parts).finish()
-    }
-
-    /// The parts laid out to be signed.
-    #[inline]
-    pub(crate) fn signing(&self, parts: &[&[u8]]) -> Signing<'_> {
-        let mut text = Blocks::after_key(self.inner);
-        for part in parts.iter().filter(|part| !part.is_empty()) {
-            text.push(part);
-        }
-        Signing { key: self, text }
+        let mut signing = Signing::new(self);
+        parts.iter().for_each(|part| signing.push(part));
+        signing.finish()
     }
 
     /// Whether this is the MAC of the parts. Takes the same time wherever the two differ.
@@ -88,30 +80,9 @@ impl Key {
     /// Whether this text is the MAC of the parts in lower-case hex digits. Upper case is refused. Takes the same
     /// time wherever the two differ.
     pub fn verifies_hex(&self, parts: &[&[u8]], hex: &str) -> bool {
-        self.signing(parts).is_signed_by(hex)
-    }
-}
-
-/// A text that lies ready to be signed.
-pub(crate) struct Signing<'k> {
-    key: &'k Key,
-    text: Blocks,
-}
-
-// Both take it where it lies: it is larger than what a processor moves for nothing.
-impl Signing<'_> {
-    fn finish(&mut self) -> Mac {
-        // The second hash is always of one block: the first hash and its padding.
-        let mut block = OUTER_PADDING;
-        block[..MAC_LEN].copy_from_slice(&self.text.finish());
-        let mut state = self.key.outer;
-        compress256(&mut state, &[block]);
-        Mac(to_bytes(state))
-    }
-
-    /// See [`Key::verifies_hex`].
-    pub(crate) fn is_signed_by(&mut self, hex: &str) -> bool {
-        hex.len() == HEX_LEN && constant_time_eq(&self.finish().to_hex().0, hex.as_bytes())
+        let mut signing = Signing::new(self);
+        parts.iter().for_each(|part| signing.push(part));
+        signing.is_signed_by(hex)
     }
 }
 
@@ -167,25 +138,27 @@ const OUTER_PADDING: [u8; BLOCK_LEN] = {
     block
 };
 
-/// A text on its way into SHA-256, behind one block of key, in room for two blocks.
-struct Blocks {
+/// A text on its way to be signed: into SHA-256, behind one block of key, in room for two blocks. It is filled and hashed
+/// where it lies, as it is too large to be moved for nothing.
+pub(crate) struct Signing<'k> {
+    key: &'k Key,
     state: State,
     bytes: [u8; 2 * BLOCK_LEN],
     filled: usize,
     hashed: usize,
 }
 
-impl Blocks {
+impl<'k> Signing<'k> {
     #[inline]
-    fn after_key(state: State) -> Self {
-        Self { state, bytes: [0; 2 * BLOCK_LEN], filled: 0, hashed: BLOCK_LEN }
+    pub(crate) fn new(key: &'k Key) -> Self {
+        Self { key, state: key.inner, bytes: [0; 2 * BLOCK_LEN], filled: 0, hashed: BLOCK_LEN }
     }
 
     #[inline]
-    fn push(&mut self, part: &[u8]) {
+    pub(crate) fn push(&mut self, part: &[u8]) {
         let end = self.filled + part.len();
         if end < self.bytes.len() {
-            self.bytes[self.filled..end].copy_from_slice(part);
+            copy(&mut self.bytes[self.filled..end], part);
             self.filled = end;
         } else {
             self.push_beyond(part);
@@ -212,8 +185,22 @@ impl Blocks {
         }
     }
 
-    /// The hash: of the text, one bit, zeros, and the length in bits (FIPS 180-4, section 5.1.1).
-    fn finish(&mut self) -> [u8; MAC_LEN] {
+    /// See [`Key::verifies_hex`].
+    pub(crate) fn is_signed_by(&mut self, hex: &str) -> bool {
+        hex.len() == HEX_LEN && constant_time_eq(&self.finish().to_hex().0, hex.as_bytes())
+    }
+
+    fn finish(&mut self) -> Mac {
+        // The second hash is always of one block: the first hash and its padding.
+        let mut block = OUTER_PADDING;
+        block[..MAC_LEN].copy_from_slice(&self.hash());
+        let mut state = self.key.outer;
+        compress256(&mut state, &[block]);
+        Mac(to_bytes(state))
+    }
+
+    /// The first hash: of the text, one bit, zeros, and the length in bits (FIPS 180-4, section 5.1.1).
+    fn hash(&mut self) -> [u8; MAC_LEN] {
         const LENGTH_LEN: usize = 8;
         let bits = 8 * (self.hashed + self.filled) as u64;
         self.bytes[self.filled] = 0x80;
@@ -226,6 +213,27 @@ impl Blocks {
         self.bytes[end - LENGTH_LEN..end].copy_from_slice(&bits.to_be_bytes());
         compress256(&mut self.state, self.bytes[..end].as_chunks().0);
         to_bytes(self.state)
+    }
+}
+
+/// Copies a text of the same length. A short one is copied in two pieces, which may overlap: that is a call less for each of
+/// a cookie's values, 3 ns.
+#[inline]
+fn copy(to: &mut [u8], from: &[u8]) {
+    match from.len() {
+        8..=16 => copy_both_ends::<8>(to, from),
+        4..8 => copy_both_ends::<4>(to, from),
+        _ => to.copy_from_slice(from),
+    }
+}
+
+#[inline]
+fn copy_both_ends<const LEN: usize>(to: &mut [u8], from: &[u8]) {
+    if let (Some(to), Some(from)) = (to.first_chunk_mut::<LEN>(), from.first_chunk()) {
+        *to = *from;
+    }
+    if let (Some(to), Some(from)) = (to.last_chunk_mut::<LEN>(), from.last_chunk()) {
+        *to = *from;
     }
 }
 

@@ -25,13 +25,13 @@ pub(crate) fn parse_int(text: &str) -> Option<i64> {
 
 /// An unsigned number of 1 to 19 decimal digits and nothing else; so many never overflow.
 #[inline]
-pub(crate) fn parse_digits(text: &str) -> Option<u64> {
+pub(crate) fn parse_digits(text: &[u8]) -> Option<u64> {
     if !(1..=19).contains(&text.len()) {
         return None;
     }
     let mut number = 0;
     let mut is_number = true;
-    for byte in text.bytes() {
+    for byte in text {
         let digit = byte.wrapping_sub(b'0');
         is_number &= digit < 10;
         number = 10 * number + u64::from(digit & 15);
@@ -45,10 +45,10 @@ mod tests {
 
     #[test]
     fn digits_alone_make_a_number() {
-        assert_eq!(parse_digits("0001700000000"), Some(1_700_000_000));
-        assert_eq!(parse_digits("9999999999999999999"), Some(9_999_999_999_999_999_999));
+        assert_eq!(parse_digits(b"0001700000000"), Some(1_700_000_000));
+        assert_eq!(parse_digits(b"9999999999999999999"), Some(9_999_999_999_999_999_999));
         for text in ["", "-1", "+1", " 1", "1 ", "0x1", "10000000000000000000", "\u{661}"] {
-            assert_eq!(parse_digits(text), None, "{text}");
+            assert_eq!(parse_digits(text.as_bytes()), None, "{text}");
         }
     }
 }

@@ -18,8 +18,6 @@ pub(super) struct Anchors {
     /// The actions to look at whatever occurs.
     always: Numbers,
     places: Vec<Place>,
-    /// By action: whether it matches as soon as one of its anchors occurs, so that nothing more is to be looked at.
-    is_enough: Vec<bool>,
 }
 
 /// The anchors in one thing of a request, compared in one way.
@@ -28,8 +26,20 @@ struct Place {
     source: usize,
     case: Case,
     /// By the number of a text: the actions it speaks for.
-    actions: Vec<Vec<usize>>,
+    actions: Vec<Actions>,
 }
+
+/// The actions that one text speaks for.
+#[derive(Debug)]
+struct Actions {
+    /// The first of those that match wherever it occurs, because they ask for nothing else; or none.
+    sure: usize,
+    /// Those that have to be looked at.
+    unsure: Vec<usize>,
+}
+
+/// The number of no action.
+const NONE: usize = usize::MAX;
 
 /// One text that an action needs, or one of several.
 #[derive(Clone, Copy)]
@@ -42,13 +52,15 @@ struct Anchor {
 impl Anchors {
     /// Finds the anchors of each action. Texts to be equal to are looked for as well, because what is equal occurs.
     pub(super) fn of(actions: &[ActionTriggers], sources: &mut SourcesBuilder) -> Self {
-        let is_enough = actions.iter().map(|action| action.0.iter().all(is_anchor_enough)).collect();
-        let mut found = Self { always: Numbers::default(), places: Vec::new(), is_enough };
+        let mut found = Self { always: Numbers::default(), places: Vec::new() };
         for (action, triggers) in actions.iter().enumerate() {
             let anchors =
                 triggers.0.iter().map(|trigger| of_trigger(trigger, sources)).collect::<Option<Vec<_>>>();
             match anchors {
-                Some(anchors) => anchors.into_iter().flatten().for_each(|anchor| found.add(anchor, action)),
+                Some(anchors) => {
+                    let is_sure = triggers.0.iter().all(is_anchor_enough);
+                    anchors.into_iter().flatten().for_each(|anchor| found.add(anchor, action, is_sure));
+                }
                 None => {
                     found.always.insert(action);
                 }
@@ -57,7 +69,7 @@ impl Anchors {
         found
     }
 
-    fn add(&mut self, anchor: Anchor, action: usize) {
+    fn add(&mut self, anchor: Anchor, action: usize, is_sure: bool) {
         let at =
             self.places.iter().position(|place| place.source == anchor.source && place.case == anchor.case);
         let at = at.unwrap_or_else(|| {
@@ -66,9 +78,14 @@ impl Anchors {
         });
         let actions = &mut self.places[at].actions;
         if actions.len() <= anchor.needle {
-            actions.resize_with(anchor.needle + 1, Vec::new);
+            actions.resize_with(anchor.needle + 1, || Actions { sure: NONE, unsure: Vec::new() });
         }
-        actions[anchor.needle].push(action);
+        let actions = &mut actions[anchor.needle];
+        if is_sure {
+            actions.sure = actions.sure.min(action);
+        } else {
+            actions.unsure.push(action);
+        }
     }
 
     /// The first action that is for this request: `is_match` says so of those that are worth a look, in their order.
@@ -77,23 +94,20 @@ impl Anchors {
         values: &mut Values<'_, '_>,
         mut is_match: impl FnMut(usize, &mut Values<'_, '_>) -> bool,
     ) -> Option<usize> {
-        // Of those that match for sure the first; it is of no use to look at one behind it.
-        let mut sure = usize::MAX;
+        let mut sure = NONE;
         let mut unsure = Numbers::default();
         for place in &self.places {
             values.hits(place.source, place.case).for_each(|needle| {
-                for &action in place.actions.get(needle).into_iter().flatten() {
-                    if self.is_enough[action] {
-                        sure = sure.min(action);
-                    } else {
-                        unsure.insert(action);
-                    }
+                if let Some(actions) = place.actions.get(needle) {
+                    sure = sure.min(actions.sure);
+                    actions.unsure.iter().for_each(|action| _ = unsure.insert(*action));
                 }
             });
         }
+        // It is of no use to look at one behind the one that is sure.
         let first = unsure.first_of_union(&self.always, |action| action > sure || is_match(action, values));
-        let first = first.unwrap_or(usize::MAX).min(sure);
-        (first != usize::MAX).then_some(first)
+        let first = first.unwrap_or(NONE).min(sure);
+        (first != NONE).then_some(first)
     }
 }
 

@@ -165,6 +165,7 @@ impl Numbers {
 }
 
 /// The lowest wanted number of those that the word at this place stands for.
+#[inline(always)]
 fn first_bit(at: usize, mut word: u64, mut is_wanted: impl FnMut(usize) -> bool) -> Option<usize> {
     while word != 0 {
         let number = 64 * at + word.trailing_zeros() as usize;

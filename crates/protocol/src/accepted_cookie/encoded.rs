@@ -7,7 +7,7 @@
 
 use super::{ACCEPTED_COOKIE_BYTES_MAX, AcceptedCookie, CookieRoom};
 use crate::id::QueueId;
-use crate::mac::{HEX_LEN, is_hex_mac};
+use crate::mac::{HEX_LEN, Signing, is_hex_mac};
 use crate::number::parse_digits;
 use crate::queue_token::RedirectType;
 use crate::time::Timestamp;
@@ -15,14 +15,15 @@ use crate::time::Timestamp;
 /// So many digits has the time of writing from 2001 to 2286.
 const ISSUE_TIME_LEN: usize = 10;
 
-/// The values as they stand in a cookie; those that are absent are empty.
+/// The values as they stand in a cookie; those that are absent are empty. What has only one length is told by its type, so
+/// that it is copied without a call.
 #[derive(Clone, Copy)]
 pub(super) struct Encoded<'v> {
     event_id: &'v str,
-    queue_id: &'v str,
+    queue_id: Option<&'v [u8; QueueId::TEXT_LEN]>,
     fixed_validity_minutes: &'v str,
     redirect_type: &'v str,
-    issue_time: &'v str,
+    issue_time: &'v [u8; ISSUE_TIME_LEN],
     hip: &'v str,
     pub(super) hash: &'v str,
 }
@@ -34,8 +35,8 @@ impl<'v> Encoded<'v> {
         let mut rest = text.strip_prefix("EventId%3D")?;
         let event_id = take_to_percent(&mut rest)?;
         let queue_id = match skip(&mut rest, "%26QueueId%3D") {
-            true => take(&mut rest, QueueId::TEXT_LEN)?,
-            false => "",
+            true => Some(take_array(&mut rest)?),
+            false => None,
         };
         let fixed_validity_minutes = match skip(&mut rest, "%26FixedValidityMins%3D") {
             true => take_to_percent(&mut rest).filter(|digits| !digits.is_empty())?,
@@ -48,7 +49,7 @@ impl<'v> Encoded<'v> {
             false => take_to_percent(&mut rest)?,
         };
         rest = rest.strip_prefix("%26IssueTime%3D")?;
-        let issue_time = take(&mut rest, ISSUE_TIME_LEN)?;
+        let issue_time = take_array(&mut rest)?;
         let hip = match skip(&mut rest, "%26Hip%3D") {
             true => take(&mut rest, HEX_LEN)?,
             false => "",
@@ -62,17 +63,21 @@ impl<'v> Encoded<'v> {
         Some(Self { event_id, queue_id, fixed_validity_minutes, redirect_type, issue_time, hip, hash })
     }
 
-    /// What the MAC covers.
+    /// Lays out what the MAC covers.
     #[inline]
-    pub(super) fn signed_parts(&self) -> [&'v [u8]; 6] {
-        [
-            self.event_id.as_bytes(),
-            self.queue_id.as_bytes(),
-            self.fixed_validity_minutes.as_bytes(),
-            self.redirect_type.as_bytes(),
-            self.issue_time.as_bytes(),
-            self.hip.as_bytes(),
-        ]
+    pub(super) fn push_signed(&self, signing: &mut Signing<'_>) {
+        signing.push(self.event_id.as_bytes());
+        if let Some(queue_id) = self.queue_id {
+            signing.push(queue_id);
+        }
+        if !self.fixed_validity_minutes.is_empty() {
+            signing.push(self.fixed_validity_minutes.as_bytes());
+        }
+        signing.push(self.redirect_type.as_bytes());
+        signing.push(self.issue_time);
+        if !self.hip.is_empty() {
+            signing.push(self.hip.as_bytes());
+        }
     }
 
     /// The strict form, except that of the hash, which is compared later. Nothing for what has not that form, and for
@@ -84,14 +89,14 @@ impl<'v> Encoded<'v> {
             return None;
         }
         let queue_id = match self.queue_id {
-            "" if room.is_queue_id_needed => return None,
-            "" => None,
-            queue_id => Some(QueueId::parse(queue_id)?),
+            None if room.is_queue_id_needed => return None,
+            None => None,
+            Some(queue_id) => Some(QueueId::parse_array(queue_id)?),
         };
         let fixed_validity_minutes = match self.fixed_validity_minutes {
             "" => None,
             digits if digits.len() <= 6 && !digits.starts_with('0') => {
-                Some(u32::try_from(parse_digits(digits)?).ok()?)
+                Some(u32::try_from(parse_digits(digits.as_bytes())?).ok()?)
             }
             _ => return None,
         };
@@ -128,6 +133,11 @@ fn take<'v>(rest: &mut &'v str, len: usize) -> Option<&'v str> {
     let (text, behind) = rest.split_at_checked(len)?;
     *rest = behind;
     Some(text)
+}
+
+#[inline]
+fn take_array<'v, const LEN: usize>(rest: &mut &'v str) -> Option<&'v [u8; LEN]> {
+    take(rest, LEN)?.as_bytes().try_into().ok()
 }
 
 /// What stands before the next encoded character. Nothing when there is none, or when the text would be cut at another

@@ -63,7 +63,7 @@ impl<'v> Fields<'v> {
         let fixed_validity_minutes = match self.fixed_validity_minutes {
             None => None,
             Some(digits) if (1..=6).contains(&digits.len()) && !digits.starts_with('0') => {
-                Some(u32::try_from(parse_digits(digits)?).ok()?)
+                Some(u32::try_from(parse_digits(digits.as_bytes())?).ok()?)
             }
             Some(_) => return None,
         };
@@ -74,7 +74,7 @@ impl<'v> Fields<'v> {
             fixed_validity_minutes,
             redirect_type: RedirectType::from_text(redirect_type_text)?,
             redirect_type_text,
-            issued_at: Timestamp::from_seconds(parse_digits(issue_time)?),
+            issued_at: Timestamp::from_seconds(parse_digits(issue_time.as_bytes())?),
             hashed_ip: match self.hip {
                 None => None,
                 Some(hip) => Some(hip).filter(|hip| is_hex_mac(hip)).map(Some)?,
