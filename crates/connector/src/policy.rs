@@ -182,7 +182,7 @@ impl Policy {
     /// A request that passes without a cookie to be set takes no allocation, unless triggers look at its normalised
     /// address, at letters beyond ASCII without regard to case, or one of more than
     /// 128 texts that are looked for in one thing occurs.
-    #[inline(always)]
+    #[inline]
     pub fn decide(&self, view: &RequestView<'_>, now: Timestamp) -> Decision<'_> {
         let mut decision = Decision::untouched(Reason::NoActionMatches);
         self.look(view, now, &Answers::NONE_TO_COME, &mut decision)
