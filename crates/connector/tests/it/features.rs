@@ -274,7 +274,7 @@ fn strict_diagnostics_tell_and_let_nobody_pass() {
     let decision = decide(&policy, "GET", TICKETS, &[("x-queueittoken", &debug_token(60))]);
     assert_eq!(decision.reason, Reason::NothingToShow);
     let [told] = decision.set_cookies.as_slice() else { panic!("{decision:?}") };
-    assert_eq!((&*told.name, told.age_max), ("queueitdebug", Duration::from_secs(1200)));
+    assert_eq!((told.name, told.age_max), ("queueitdebug", Duration::from_secs(1200)));
     assert!(told.value.as_ref().unwrap().contains("|MatchedConfig=tickets|TargetUrl="));
 }
 
