@@ -103,10 +103,21 @@ pub(super) fn sync_directory(directory: &Path) -> std::io::Result<()> {
     if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }
 
-/// Makes a directory for this user only, and those above it; one that is there is left as it is.
+/// Makes a directory for this user only, and those above it, and makes their names survive a loss of power; one that is
+/// there is left as it is.
 pub(super) fn make_directory(directory: &Path) -> std::io::Result<()> {
+    let directory = std::path::absolute(directory)?;
+    let missing: Vec<&Path> = directory.ancestors().take_while(|path| !path.exists()).collect();
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(directory)
+    builder.recursive(true).create(&directory)?;
+    for above in missing.iter().filter_map(|path| path.parent()) {
+        match sync_directory(above) {
+            // Where one may make directories but not look at them, there is nothing to be done.
+            Err(cause) if cause.kind() != std::io::ErrorKind::PermissionDenied => return Err(cause),
+            _ => {}
+        }
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@ mod damage;
 mod directory;
 mod embedded;
 mod limits;
+mod power;
 mod records;
 mod rooms;
 mod support;
