@@ -12,11 +12,11 @@ use crate::command::{self, TaskError, cargo, program};
 const CARGO_DENY_VERSION: &str = "0.20.2";
 /// The first Node.js whose test runner has all that `tests/e2e` uses.
 const NODE_MAJOR_MIN: u64 = 20;
-/// The browser, a font so that pages have letters in them, and the servers of the store's tests. The package makes a
-/// service of its own too, which the tests do not use.
-const DEBIAN_PACKAGES: [&str; 3] = ["chromium", "fonts-dejavu-core", "redis-server"];
+/// The browser, a font so that pages have letters in them, the servers of the store's tests (the package makes a service
+/// of its own too, which the tests do not use), and what watches the calls of a process for the tests of power cuts.
+const DEBIAN_PACKAGES: [&str; 4] = ["chromium", "fonts-dejavu-core", "redis-server", "strace"];
 /// What the store's tests start.
-const STORE_PROGRAMS: [&str; 2] = ["redis-server", "redis-cli"];
+const STORE_PROGRAMS: [&str; 3] = ["redis-server", "redis-cli", "strace"];
 /// Names a browser that is not on the path as `chromium`; the tests read it too.
 const BROWSER_VARIABLE: &str = "ANTEROOM_CHROMIUM";
 
@@ -54,8 +54,9 @@ pub(crate) fn run(root: &Path, mode: Mode) -> Result<(), TaskError> {
     let missing = find_missing(root)?;
     if missing.is_empty() {
         println!(
-            "everything is there: rustfmt, clippy, Node.js, npm packages, browser, redis-server, cargo-deny"
+            "everything is there: rustfmt, clippy, Node.js, npm packages, browser, redis-server, strace, cargo-deny"
         );
+        say_what_is_not_tested();
         return Ok(());
     }
     // What only a person can do comes first: there is no use in installing half.
@@ -84,7 +85,18 @@ pub(crate) fn run(root: &Path, mode: Mode) -> Result<(), TaskError> {
             Remedy::ByHand(_) => {}
         }
     }
+    say_what_is_not_tested();
     Ok(())
+}
+
+/// Some tests need rights that a container may not give. They pass without them, so it is said here.
+fn say_what_is_not_tested() {
+    if !command::succeeds(Command::new("strace").args(["-o", "/dev/null", "true"])) {
+        println!("NOT TESTED on this machine: power cuts, because strace may not trace processes here");
+    }
+    if !is_root() {
+        println!("NOT TESTED on this machine: a full disk, because only root may mount a small one");
+    }
 }
 
 fn find_missing(root: &Path) -> Result<Vec<Missing>, TaskError> {
@@ -109,7 +121,7 @@ fn find_missing(root: &Path) -> Result<Vec<Missing>, TaskError> {
         missing.push(Missing { what: "the browser Chromium".to_owned(), remedy });
     }
     if STORE_PROGRAMS.iter().any(|name| which(name).is_none()) {
-        missing.push(Missing { what: "redis-server".to_owned(), remedy: Remedy::Debian });
+        missing.push(Missing { what: STORE_PROGRAMS.join(" or "), remedy: Remedy::Debian });
     }
     let packages = missing_npm_packages(&e2e(root))?;
     if packages > 0 {
@@ -128,7 +140,7 @@ fn remedy_text(remedy: &Remedy) -> String {
             format!("apt-get install --no-install-recommends {} (as root)", DEBIAN_PACKAGES.join(" "))
         }
         Remedy::Debian => format!(
-            "install Chromium, or name a browser of its kind in {BROWSER_VARIABLE}; and Redis 7 or newer"
+            "install Chromium, or name a browser of its kind in {BROWSER_VARIABLE}; Redis 7 or newer; and strace"
         ),
         Remedy::Npm => "npm ci (in tests/e2e)".to_owned(),
         Remedy::CargoDeny => format!("cargo install --locked cargo-deny --version {CARGO_DENY_VERSION}"),

@@ -27,7 +27,8 @@ impl SmallDisk {
         if mount.as_ref().is_ok_and(|output| output.status.success()) {
             return Some(Self { path: path.to_owned() });
         }
-        eprintln!("NOT TESTED: a small disk cannot be mounted here ({mount:?}); run this test as root");
+        let note = format!("NOT TESTED: a small disk cannot be mounted here ({mount:?}); run this as root\n");
+        std::io::stderr().write_all(note.as_bytes()).unwrap();
         None
     }
 

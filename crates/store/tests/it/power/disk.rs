@@ -86,7 +86,7 @@ impl Disk {
             }
             Event::SetLength { path, length } => self.change(number, path, Change::SetLength(*length)),
             Event::MakeDirectory { path } => {
-                self.rename(number, Named::Given(path.clone(), Entry::Directory))
+                self.rename(number, Named::Given(path.clone(), Entry::Directory));
             }
             Event::Link { from, to } => {
                 let entry = self.names[from];

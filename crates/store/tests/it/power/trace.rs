@@ -2,6 +2,7 @@
 //! in which the calls ended; and in between what the process said.
 
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -66,7 +67,9 @@ pub(super) fn trace(test: &str, folder: &Path) -> Option<Vec<Event>> {
         .output();
     let is_possible = Command::new("strace").args(["-o", "/dev/null", "true"]).status();
     if !is_possible.as_ref().is_ok_and(std::process::ExitStatus::success) {
-        eprintln!("NOT TESTED: strace is not there, or may not trace processes here ({is_possible:?})");
+        let note =
+            format!("NOT TESTED: strace is not there, or may not trace processes here ({is_possible:?})\n");
+        std::io::stderr().write_all(note.as_bytes()).unwrap();
         return None;
     }
     let ran = ran.unwrap();
