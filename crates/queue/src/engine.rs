@@ -290,7 +290,7 @@ impl Step<'_> {
     /// unless the places are not drawn yet.
     fn heal(&mut self, queue_id: QueueId, place: Place, epoch: u64) -> Result<Option<u64>, Outcome> {
         let Some(state) = &mut self.state else { return Err(Outcome::Refused(Refusal::NotConfigured)) };
-        if epoch < state.epoch {
+        if !state.may_be_present(epoch) {
             return Err(Outcome::Spent(SpentReason::OtherEpoch));
         }
         let (number, lowest) = match place.number {
@@ -300,7 +300,7 @@ impl Step<'_> {
         if !(lowest..=TAG_MAX).contains(&number) {
             return Err(Outcome::Refused(Refusal::TagOutOfRange));
         }
-        if epoch > state.epoch {
+        if epoch != state.epoch {
             // Somebody has reset the room, and the store has lost it.
             state.reset(epoch, || self.entropy.next());
             self.must_save = true;

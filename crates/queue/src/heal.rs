@@ -58,6 +58,13 @@ impl RoomState {
         true
     }
 
+    /// Whether a genuine ticket of this epoch may be one of the room's present life: the state's own, or the next one, when
+    /// the store has lost the reset. Not any later one: a room that was made anew begins with the first epoch, and
+    /// old tickets that are still about must not end its line.
+    pub(crate) const fn may_be_present(&self, epoch: u64) -> bool {
+        epoch == self.epoch || epoch == self.epoch.saturating_add(1)
+    }
+
     /// How many places and entries were given in this epoch.
     fn placed(&self) -> u64 {
         let entries = self.opening.entries().filter(|_| self.opening.is_ahead());

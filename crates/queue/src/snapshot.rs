@@ -247,12 +247,12 @@ impl Snapshot {
     pub fn standing(&self, place: Place, epoch: u64, now: Timestamp) -> Standing {
         let state = &self.state;
         let now = now.max(state.now);
-        if epoch < state.epoch {
+        if !state.may_be_present(epoch) {
             return Standing::Spent(SpentReason::OtherEpoch);
         }
         let tag = match self.resolve(place) {
             Resolved::Unknown => return Standing::Ahead,
-            _ if epoch > state.epoch => return Standing::Ahead,
+            _ if epoch != state.epoch => return Standing::Ahead,
             Resolved::Tag(tag) if tag > state.lanes.last()[place.lane] => return Standing::Ahead,
             Resolved::Tag(tag) => Some(tag),
             Resolved::NotDrawn => None,
@@ -283,7 +283,7 @@ impl Snapshot {
         let wait = self.time_to_call(place.lane, tag).saturating_sub(age);
         let ask_again_after = (wait / ASKS_PER_WAIT).clamp(ASK_AGAIN_MIN, ASK_AGAIN_MAX);
         // Nobody knows when the next one leaves a room that is full.
-        let expected_wait = (!state.is_full()).then_some(wait);
+        let expected_wait = (!state.is_limited()).then_some(wait);
         Standing::Waiting { ahead, expected_wait, ask_again_after }
     }
 
@@ -337,7 +337,7 @@ impl Snapshot {
         let is_moving = state.paused.is_none()
             && state.settings.mode == Mode::Queue
             && self.phase(now) == Phase::Running
-            && !state.is_full();
+            && !state.is_limited();
         is_moving.then(|| self.time_to_call(Lane::ORDINARY, state.lanes.last()[Lane::ORDINARY] + 1))
     }
 

@@ -273,6 +273,11 @@ impl RoomState {
         u64::from(max).saturating_sub(taken) * SLIVERS_PER_PLACE
     }
 
+    /// Whether the limit of people inside, and not the outflow, decides when the next one is called.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.seats() == 0
+    }
+
     pub(crate) fn weights(&self) -> Weights {
         weights(&self.settings)
     }

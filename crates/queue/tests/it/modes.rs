@@ -140,6 +140,11 @@ fn i3_ticket_of_a_later_epoch_heals_a_reset_that_was_lost() {
     assert_eq!(room.ask(present), Outcome::Done);
     assert_eq!(room.figures().epoch, 2);
     assert_eq!(room.join_lane(21, ORDINARY), Place::ordinary(2));
+    // Only the next epoch: anything later is of a room that was there before this one.
+    assert_eq!(room.snapshot().standing(place, 4, room.now), Standing::Spent(SpentReason::OtherEpoch));
+    let claim = Command::Claim { queue_id: id(20), place, epoch: 4 };
+    assert_eq!(room.ask(claim), Outcome::Spent(SpentReason::OtherEpoch));
+    assert_eq!(room.figures().epoch, 2);
 }
 
 #[test]
