@@ -12,6 +12,8 @@ mod guide;
 mod line;
 mod load;
 #[cfg(feature = "valkey")]
+mod many_nodes;
+#[cfg(feature = "valkey")]
 mod nodes;
 #[cfg(feature = "valkey")]
 #[path = "../../../store/tests/it/valkey/server.rs"]
@@ -19,3 +21,5 @@ mod nodes;
 mod redis;
 mod support;
 mod together;
+#[cfg(feature = "valkey")]
+mod wires;
