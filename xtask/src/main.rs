@@ -52,9 +52,9 @@ enum Task {
         /// The first seed.
         #[arg(long, default_value_t = simulate::START_DEFAULT)]
         start: u64,
-        /// How many visitors come in each world.
-        #[arg(long, default_value_t = simulate::VISITORS_DEFAULT)]
-        visitors: u32,
+        /// How many visitors come in each world; 300 when not given, and a million in a crowd.
+        #[arg(long)]
+        visitors: Option<u32>,
     },
     /// Tests the built program against a real browser and the official connector.
     E2e {

@@ -18,6 +18,7 @@
 //! the operator's commands, `workload` and `faults` make trouble.
 
 pub mod checkers;
+mod crowd;
 mod desk;
 mod faults;
 mod front;
@@ -76,6 +77,12 @@ impl Scenario {
         let ended = world.run();
         (world.trace, world.counts, ended)
     }
+}
+
+/// Lets a crowd of millions come to one room: a class of worlds of its own, in which everything is counted and nothing
+/// traced.
+pub fn run_crowd(seed: u64, visitors: u32) -> Report {
+    crowd::run(seed, visitors)
 }
 
 /// Lets worlds happen, one for each seed from `start` on.

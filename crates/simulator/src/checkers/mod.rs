@@ -11,6 +11,7 @@ mod i7;
 mod outflow;
 mod pause;
 
+pub(crate) use self::outflow::SLIVERS_PER_PLACE;
 use crate::report::Counts;
 use crate::trace::Trace;
 
@@ -69,15 +70,15 @@ pub(crate) fn is_alive(counts: &Counts, has_ended: bool) -> Verdict {
 }
 
 impl Verdict {
-    fn new(invariant: &'static str) -> Self {
+    pub(crate) fn new(invariant: &'static str) -> Self {
         Self { invariant, figures: Vec::new(), violations: Vec::new(), violation_count: 0 }
     }
 
-    fn figure(&mut self, name: &'static str, worst: impl Into<Option<f64>>, unit: &'static str) {
+    pub(crate) fn figure(&mut self, name: &'static str, worst: impl Into<Option<f64>>, unit: &'static str) {
         self.figures.push(Figure { name, worst: worst.into(), unit });
     }
 
-    fn violated(&mut self, story: impl FnOnce() -> String) {
+    pub(crate) fn violated(&mut self, story: impl FnOnce() -> String) {
         self.violation_count += 1;
         if self.violations.len() < TOLD_MAX {
             self.violations.push(story());
@@ -91,11 +92,11 @@ fn raise(worst: &mut Option<f64>, seen: f64) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures are shown, and are far below 2^53")]
-fn shown(number: u64) -> f64 {
+pub(crate) fn shown(number: u64) -> f64 {
     number as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures are shown, and are far below 2^53")]
-fn shown_places(slivers: i64) -> f64 {
-    slivers as f64 / outflow::SLIVERS_PER_PLACE as f64
+pub(crate) fn shown_places(slivers: i64) -> f64 {
+    slivers as f64 / SLIVERS_PER_PLACE as f64
 }

@@ -9,7 +9,7 @@ use anteroom_protocol::time::Timestamp;
 use crate::trace::{Fact, Moment, Trace};
 
 /// At `r` a minute, one millisecond is worth exactly `r` of these.
-pub(super) const SLIVERS_PER_PLACE: i64 = 60_000;
+pub(crate) const SLIVERS_PER_PLACE: i64 = 60_000;
 
 /// The two clocks a window can be measured on.
 #[derive(Clone, Copy)]

@@ -32,7 +32,7 @@ pub(crate) struct UnderWay {
 pub(crate) struct Operator {
     pub(crate) waiting: VecDeque<Action>,
     pub(crate) under_way: Option<UnderWay>,
-    /// What was last acknowledged.
+    /// What they wanted last, acknowledged or not: it is what they say again.
     settings: Option<Settings>,
     is_paused: bool,
 }
@@ -47,20 +47,21 @@ impl Operator {
         if self.under_way.is_some() {
             return false;
         }
-        self.under_way =
-            self.waiting.pop_front().map(|action| UnderWay { action, earliest: None, attempt: 0 });
-        self.under_way.is_some()
-    }
-
-    /// The action under way is in force.
-    pub(crate) fn handle_done(&mut self) -> Option<UnderWay> {
-        let done = self.under_way.take()?;
-        match &done.action {
+        let Some(action) = self.waiting.pop_front() else {
+            return false;
+        };
+        match &action {
             Action::Configure(settings) => self.settings = Some(settings.clone()),
             Action::Pause => self.is_paused = true,
             Action::Resume => self.is_paused = false,
         }
-        Some(done)
+        self.under_way = Some(UnderWay { action, earliest: None, attempt: 0 });
+        true
+    }
+
+    /// The action under way is in force.
+    pub(crate) fn handle_done(&mut self) -> Option<UnderWay> {
+        self.under_way.take()
     }
 
     /// The store may have forgotten what was acknowledged: it is said again, before anything else.

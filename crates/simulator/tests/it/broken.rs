@@ -24,17 +24,22 @@ fn broken_invariants(scenario: Scenario) -> BTreeSet<&'static str> {
 }
 
 /// The first world in which an engine that is broken in this way is caught by this checker, and by which others.
-fn first_caught(broken: Broken, class: Class, checker: &str) -> Option<(u64, BTreeSet<&'static str>)> {
+fn first_caught(
+    broken: Broken,
+    class: Class,
+    seeds: std::ops::Range<u64>,
+    checker: &str,
+) -> Option<(u64, BTreeSet<&'static str>)> {
     let broken_in =
         |seed| (seed, broken::with(broken, || broken_invariants(Scenario::new(class, seed, VISITORS))));
-    SEEDS.map(broken_in).find(|(_, caught)| caught.contains(checker))
+    seeds.map(broken_in).find(|(_, caught)| caught.contains(checker))
 }
 
 macro_rules! is_caught {
-    ($($name:ident: $broken:ident in $class:ident by $checker:expr;)+) => {$(
+    ($($name:ident: $broken:ident by $checker:expr;)+) => {$(
         #[test]
         fn $name() {
-            let caught = first_caught(Broken::$broken, Class::$class, $checker);
+            let caught = first_caught(Broken::$broken, Class::Ordinary, SEEDS, $checker);
             println!("{:?} is caught: {caught:?}", Broken::$broken);
             assert!(caught.is_some());
         }
@@ -42,16 +47,21 @@ macro_rules! is_caught {
 }
 
 is_caught! {
-    i1_gate_that_does_not_count_is_caught: GateForgets in Ordinary by I1;
-    i1_pause_that_keeps_nobody_out_is_caught: PausePasses in Ordinary by PAUSE;
-    i2_line_that_lets_some_overtake_is_caught: LineIgnoresOrder in Ordinary by I2;
-    i3_tickets_that_heal_nothing_are_caught: NoHealing in Lossy by I3;
-    i3_room_that_calls_everybody_late_is_caught: LateAtOnce in Ordinary by I3;
-    i4_place_given_twice_is_caught: GivesTwice in Ordinary by I4;
-    i4_ticket_that_is_good_forever_is_caught: AdmitsTwice in Ordinary by I4;
-    i5_room_that_replaces_nobody_is_caught: NoReplacement in Ordinary by I5;
-    i7_record_of_everybody_who_waits_is_caught: ListsVisitors in Ordinary by I7;
-    i7_state_that_grows_with_the_line_is_caught: StateGrows in Ordinary by I7;
+    i1_gate_that_does_not_count_is_caught: GateForgets by I1;
+    i1_pause_that_keeps_nobody_out_is_caught: PausePasses by PAUSE;
+    i2_line_that_lets_some_overtake_is_caught: LineIgnoresOrder by I2;
+    i3_room_that_calls_everybody_late_is_caught: LateAtOnce by I3;
+    i4_place_given_twice_is_caught: GivesTwice by I4;
+    i4_ticket_that_is_good_forever_is_caught: AdmitsTwice by I4;
+    i5_room_that_replaces_nobody_is_caught: NoReplacement by I5;
+    i7_record_of_everybody_who_waits_is_caught: ListsVisitors by I7;
+    i7_state_that_grows_with_the_line_is_caught: StateGrows by I7;
+}
+
+#[test]
+fn i3_state_that_nothing_heals_is_caught() {
+    let seeds = SEED_OF_LATE_LOSS..SEED_OF_LATE_LOSS + 20;
+    assert!(first_caught(Broken::NoHealing, Class::Lossy, seeds, I3).is_some());
 }
 
 #[test]

@@ -28,6 +28,7 @@ fn same_seed_makes_the_same_world() {
         assert!(first.counts.admissions > 20, "{first}");
     }
     assert_ne!(world(1, 60).run().trace_hash, world(2, 60).run().trace_hash);
+    assert_ne!(world(1, 60).run().trace_hash, world(1, 61).run().trace_hash);
 }
 
 /// A world whose facts are changed as if the room were broken in one way.
@@ -98,4 +99,13 @@ fn room_that_lets_in_only_half_of_what_it_could_is_caught() {
     let is_kept = |entry: &Entry| !matches!(entry.fact, Fact::Admitted { at, .. } if at.as_millis() % 2 == 0);
     trace.entries.retain(is_kept);
     assert!(broken(&trace).contains(&"I5 work-conserving"));
+}
+
+#[test]
+fn crowd_is_served_and_always_the_same() {
+    let report = anteroom_simulator::run_crowd(1, 3_000);
+    assert!(report.is_clean(), "{report}");
+    assert!(report.counts.admissions > 2_500, "{report}");
+    assert_eq!(report.trace_hash, anteroom_simulator::run_crowd(1, 3_000).trace_hash);
+    assert_ne!(report.trace_hash, anteroom_simulator::run_crowd(2, 3_000).trace_hash);
 }
