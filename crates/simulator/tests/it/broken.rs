@@ -14,8 +14,10 @@ const I5: &str = "I5 work-conserving";
 const I7: &str = "I7 waiting is free";
 const I10: &str = "I10 nothing forged gets in";
 
-/// A few worlds catch most; a loss that comes just after the last visitor is rare.
-const SEEDS: std::ops::RangeInclusive<u64> = 180..=240;
+/// So many worlds catch most.
+const SEEDS: std::ops::Range<u64> = 1..21;
+/// A loss that comes just after the last visitor is rare; it happens in a world soon after this one.
+const SEED_OF_LATE_LOSS: u64 = 185;
 const VISITORS: u32 = 300;
 
 fn broken_invariants(scenario: Scenario) -> BTreeSet<&'static str> {
