@@ -14,6 +14,8 @@
 //! * A batch begins from the newest state that was heard of, so that only a save in the moment between can refuse it.
 //! * A state older than the one remembered means that the store lost its newest writes: the newer figures are put
 //!   back (see the engine's `RoomState`), and so are the newest records.
+//! * After such a loss nobody is given a place or let in for a moment, so that every node that remembers more has put it
+//!   back: what one of them alone remembers would otherwise be given a second time.
 //! * A record that cannot be read refuses the commands that name it, and nobody else's.
 
 mod batch;
@@ -50,6 +52,10 @@ const STAND_BY_SPREAD: Duration = Duration::from_millis(200);
 /// Most records that are put back with a state that a store lost: with a full batch beside them they stay within what a
 /// store saves at once. They are the newest; an older one is put back when somebody names it.
 const RECORDS_PUT_BACK_MAX: usize = 4_096;
+/// How long commands wait after a loss was seen: longer than other nodes take to look at the state. Only once in a
+/// while, so that a store which loses something all the time does not hold up everybody for good.
+const HOLD_AFTER_LOSS: Duration = Duration::from_millis(1_500);
+const HOLD_AGAIN_AFTER: Duration = Duration::from_secs(15);
 /// How old a snapshot may become while nothing is heard of others' saves: the backstop of a watch.
 const RELOAD_EVERY: Duration = Duration::from_secs(1);
 /// Others' saves are looked at together when they come close to each other.
@@ -114,6 +120,12 @@ pub struct Node {
     problem: Option<String>,
     /// When somebody else was heard to have saved, unless that was looked at since.
     changed_at: Option<Timestamp>,
+    /// The newest version of the state that anybody was heard to have saved, and what of that was known when the store was
+    /// last asked: what it has then is not older, unless it lost something.
+    told: u64,
+    told_when_asked: u64,
+    /// Commands wait until then, for other nodes to put back what a store lost.
+    hold_until: Timestamp,
     loaded_at: Timestamp,
     retry_at: Timestamp,
     failures_in_a_row: u32,
@@ -182,6 +194,9 @@ impl Node {
             snapshot: None,
             problem: None,
             changed_at: None,
+            told: 0,
+            told_when_asked: 0,
+            hold_until: Timestamp::EPOCH,
             loaded_at: Timestamp::EPOCH,
             retry_at: Timestamp::EPOCH,
             failures_in_a_row: 0,
@@ -266,6 +281,12 @@ impl Node {
     pub fn handle_changed(&mut self, now: Timestamp) {
         let now = self.clock.look(now);
         self.changed_at.get_or_insert(now);
+    }
+
+    /// Somebody saved documents of this room, and the state has this version since.
+    pub fn handle_changed_to(&mut self, version: u64, now: Timestamp) {
+        self.told = self.told.max(version);
+        self.handle_changed(now);
     }
 
     /// The moment of [`poll_timeout`](Self::poll_timeout) has come. Harmless at any other.
@@ -369,7 +390,8 @@ impl Node {
     fn batch_due_at(&self) -> Option<Timestamp> {
         let oldest = self.waiting.front()?;
         let is_full = self.waiting.len() >= BATCH_MAX;
-        Some(if is_full { oldest.since } else { oldest.since.saturating_add(self.window.width()) })
+        let due = if is_full { oldest.since } else { oldest.since.saturating_add(self.window.width()) };
+        Some(due.max(self.hold_until))
     }
 
     fn reload_due_at(&self) -> Timestamp {
@@ -407,6 +429,7 @@ impl Node {
         let mut documents = vec![Document::State];
         documents.extend(batch.record_documents());
         self.changed_at = None;
+        self.told_when_asked = self.told;
         self.under_way = UnderWay::Loading(batch);
         StoreRequest::Load { documents }
     }
@@ -415,6 +438,7 @@ impl Node {
         let version = self.known.as_ref().and_then(|known| known.version);
         let writes = batch.writes(version);
         batch.attempts = batch.attempts.saturating_add(1);
+        self.told_when_asked = self.told;
         self.under_way = UnderWay::Saving(batch);
         StoreRequest::Save { writes }
     }
@@ -465,13 +489,6 @@ impl Node {
             self.waiting.pop_front_if(|one| now.saturating_since(one.since) >= COMMAND_AGE_MAX)
         {
             self.outcomes.push_back((old.id, Outcome::Refused(Refusal::StoreUnavailable)));
-        }
-    }
-
-    fn refuse_all(&mut self, batch: Batch, problem: &str) {
-        let waiting = self.waiting.drain(..).map(|one| one.id);
-        for id in batch.ids.into_iter().chain(waiting) {
-            self.outcomes.push_back((id, Outcome::Refused(Refusal::Unreadable(problem.to_owned()))));
         }
     }
 }

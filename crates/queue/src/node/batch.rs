@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anteroom_protocol::time::Timestamp;
 
-use super::{Document, Versioned, Write};
+use super::{Document, Versioned, Waiting, Write};
 use crate::command::{Command, Outcome, RecordId};
 use crate::engine::{Record, RoomState};
 
@@ -129,6 +129,14 @@ impl Batch {
         let newest = found.and_then(|state| state.newest);
         let is_ours = |command: &Command| matches!(command, Command::Arrive { queue_id, .. } if Some(*queue_id) == newest);
         self.is_save_in_doubt && self.next_state.as_ref() == found && self.commands.iter().any(is_ours)
+    }
+
+    /// Gives its commands back, the last one first. What it knows of records stays.
+    pub(super) fn give_back(&mut self) -> Vec<Waiting> {
+        self.outcomes.clear();
+        let ids = std::mem::take(&mut self.ids).into_iter();
+        let commands = std::mem::take(&mut self.commands).into_iter().zip(std::mem::take(&mut self.since));
+        ids.zip(commands).map(|(id, (command, since))| Waiting { id, command, since }).rev().collect()
     }
 
     /// Takes out the commands that have waited for `age_max`; returns their ids.

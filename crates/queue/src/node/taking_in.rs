@@ -4,7 +4,10 @@
 use anteroom_protocol::time::Timestamp;
 
 use super::batch::Batch;
-use super::{Document, Found, Known, Node, RECORDS_PUT_BACK_MAX, UnderWay, Versioned, with_causes};
+use super::{
+    Document, Found, HOLD_AFTER_LOSS, HOLD_AGAIN_AFTER, Known, Node, RECORDS_PUT_BACK_MAX, UnderWay,
+    Versioned, with_causes,
+};
 use crate::command::{Outcome, Refusal};
 use crate::engine::RoomState;
 
@@ -12,16 +15,20 @@ impl Node {
     /// Takes in what the store has, and goes on with the batch that this was loaded for.
     pub(super) fn take_in(&mut self, mut batch: Batch, found: Vec<Found>, now: Timestamp) {
         let mut must_heal = false;
+        let mut has_lost = false;
         for Found { document, current } in found {
             match document {
-                Document::State => match self.take_in_state(current, now) {
-                    Ok(is_healed) => must_heal |= is_healed,
-                    Err(problem) => {
-                        self.refuse_all(batch, &problem);
-                        self.problem = Some(problem);
-                        return;
+                Document::State => {
+                    has_lost |= self.is_older_than_known(current.as_ref());
+                    match self.take_in_state(current, now) {
+                        Ok(is_healed) => must_heal |= is_healed,
+                        Err(problem) => {
+                            self.refuse_all(batch, &problem);
+                            self.problem = Some(problem);
+                            return;
+                        }
                     }
-                },
+                }
                 Document::Record(id) => {
                     if let Some((ids, why)) = batch.take_in(id, current, self.memory.get(id, now)) {
                         let refused = |id| (id, Outcome::Refused(Refusal::Unreadable(why.clone())));
@@ -31,7 +38,7 @@ impl Node {
             }
         }
         self.problem = None;
-        let has_lost = must_heal || !batch.lost.is_empty();
+        has_lost |= must_heal || !batch.lost.is_empty();
         if has_lost && batch.suspected.len() <= 1 {
             batch.suspected = self.memory.newest(RECORDS_PUT_BACK_MAX, now);
             if batch.suspected.len() > 1 {
@@ -42,9 +49,31 @@ impl Node {
         let state = self.known.as_ref().and_then(|known| known.state.as_ref());
         if batch.was_saved_as(state) {
             self.hand_out(batch);
-        } else if has_lost || !batch.ids.is_empty() {
+            return;
+        }
+        if has_lost && now >= self.hold_until.saturating_add(HOLD_AGAIN_AFTER) {
+            self.hold_until = now.saturating_add(HOLD_AFTER_LOSS);
+            // What is remembered here is put back at once; what is asked is done when everybody has done so, on what the
+            // store has then.
+            self.changed_at = Some(now);
+            for one in batch.give_back() {
+                self.waiting.push_front(one);
+            }
+        }
+        if has_lost || !batch.ids.is_empty() {
             self.carry_out(batch, now, must_heal);
         }
+    }
+
+    /// Whether the store has lost a save that this node made or heard of before it asked.
+    fn is_older_than_known(&mut self, current: Option<&Versioned>) -> bool {
+        let own = self.known.as_ref().and_then(|known| known.version).unwrap_or(0);
+        let found = current.map_or(0, |current| current.version);
+        let is_older = found < own.max(std::mem::take(&mut self.told_when_asked));
+        if is_older {
+            self.told = found;
+        }
+        is_older
     }
 
     /// Says whether the state had fallen behind what is remembered here, or why it cannot be read.
@@ -73,5 +102,12 @@ impl Node {
         };
         self.know(state, version, is_own);
         Ok(is_healed)
+    }
+
+    fn refuse_all(&mut self, batch: Batch, problem: &str) {
+        let waiting = self.waiting.drain(..).map(|one| one.id);
+        for id in batch.ids.into_iter().chain(waiting) {
+            self.outcomes.push_back((id, Outcome::Refused(Refusal::Unreadable(problem.to_owned()))));
+        }
     }
 }

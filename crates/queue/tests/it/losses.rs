@@ -112,3 +112,34 @@ fn record_that_cannot_be_read_refuses_the_one_who_names_it_and_nobody_else() {
     assert!(node.problem().is_none(), "the room goes on");
     assert_eq!(store.documents.get(&document(2)), Some(&damaged), "what cannot be read is left alone");
 }
+
+/// What only the other node remembers must not be given away before it has put it back.
+#[test]
+fn i4_no_place_is_given_twice_when_two_nodes_remember_different_things() {
+    let (mut store, mut now) = (Store::default(), start());
+    let mut nodes = [Node::new([7; 32]), Node::new([8; 32])];
+    ask(&mut nodes[0], &mut store, &mut now, Command::Configure(Settings::with_outflow(60)));
+    ask(&mut nodes[0], &mut store, &mut now, arrive(id(1)));
+    let before = store.clone();
+    let second = ask(&mut nodes[1], &mut store, &mut now, arrive(id(2)));
+    assert!(matches!(second, Outcome::Placed { place, .. } if place == Place::ordinary(2)), "{second:?}");
+    for lost in [before.documents, std::collections::BTreeMap::new()] {
+        // The first one was told of the save and has not looked at it yet.
+        nodes[0].handle_changed_to(store.documents[&Document::State].version, now);
+        store.documents = lost;
+        nodes[0].handle_command(1, arrive(id(3)), now);
+        let mut outcomes = Vec::new();
+        for _ in 0..2_000 {
+            now = now.saturating_add(Duration::from_millis(1));
+            for node in &mut nodes {
+                node.handle_timeout(now);
+                outcomes.extend(serve(node, &mut store, now));
+            }
+        }
+        assert!(
+            matches!(outcomes[..], [(1, Outcome::Placed { place, .. })] if place.tag() > Some(2)),
+            "{outcomes:?}"
+        );
+        now = now.saturating_add(Duration::from_secs(60));
+    }
+}

@@ -12,7 +12,7 @@ use crate::room::{EPOCH, arrive, id};
 #[derive(Clone, Default)]
 pub(crate) struct Store {
     pub(crate) documents: BTreeMap<Document, Versioned>,
-    newest: u64,
+    pub(crate) newest: u64,
     pub(crate) saves: u64,
     pub(crate) refused: u64,
 }

@@ -66,7 +66,7 @@ impl World {
                 self.saved_by.push(at);
                 for (other, node) in self.nodes.iter_mut().enumerate() {
                     if other != at {
-                        node.handle_changed(self.now);
+                        node.handle_changed_to(self.store.newest, self.now);
                     }
                 }
             }

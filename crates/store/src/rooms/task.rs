@@ -219,7 +219,7 @@ impl Task {
 
     fn handle_saves(&mut self, newest: u64) {
         if Version(newest) > self.seen {
-            self.node.handle_changed(self.backend.now());
+            self.node.handle_changed_to(newest, self.backend.now());
         }
     }
 

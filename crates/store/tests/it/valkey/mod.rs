@@ -1,6 +1,8 @@
 //! The backend for several nodes, against real servers: one alone, under sentinels, in a cluster, and in trouble.
 
+mod access;
 mod contract;
+mod rooms;
 mod server;
 mod trouble;
 
