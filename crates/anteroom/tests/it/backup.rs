@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::line::{
-    Counter, OUTFLOW_OF_ADMITTING, ROOM, VISITORS, Visitor, World, admit_all, ask,
-    assert_no_window_over_the_limit, join,
+    Counter, OUTFLOW_OF_ADMITTING, VISITORS, Visitor, World, admit_all, ask, assert_no_window_over_the_limit,
+    join,
 };
 use crate::support::{Ended, Http, Place, Program};
 
@@ -47,7 +47,6 @@ async fn i3_tickets_newer_than_the_backup_that_was_put_back_keep_their_places() 
     const BEFORE: usize = 60;
     const AFTER: usize = 60;
     let mut world = World::new().await;
-    world.stop_platform();
     let settings = world.place.settings();
     let (told, _count) = Counter::new();
     let mut visitors = join(BEFORE, &world.base, &world.key, &told).await;
@@ -64,7 +63,7 @@ async fn i3_tickets_newer_than_the_backup_that_was_put_back_keep_their_places() 
         let restored = restore(&settings, &backup);
         assert_done(&restored);
         assert!(restored.output.contains("before-restore-1"), "{}", restored.output);
-        world.start_room();
+        world.start();
     });
     // Everybody asks, those who came last first. All that is known of their places is in their tickets.
     visitors.sort_by_key(|visitor| std::cmp::Reverse(visitor.tag()));
@@ -93,13 +92,7 @@ async fn i1_no_burst_follows_when_a_backup_is_put_back_that_knows_nothing_of_the
     let (told, _count) = Counter::new();
     let mut visitors = join(VISITORS, &world.base, &world.key, &told).await;
     visitors.retain(|visitor: &Visitor| !visitor.went_straight_through);
-    // Everybody's turn at once: only the gate holds them.
-    world.operator.set_outflow(ROOM, 600_000).await;
-    while world.operator.waiting(ROOM).await > 0 {
-        tokio::task::yield_now().await;
-    }
-    world.operator.set_outflow(ROOM, OUTFLOW_OF_ADMITTING).await;
-    world.stop_platform();
+    world.call_everybody(OUTFLOW_OF_ADMITTING).await;
     let backup = settings.with_file_name("backup.db");
     assert_done(&tokio::task::block_in_place(|| back_up(&settings, &backup)));
 
@@ -112,7 +105,7 @@ async fn i1_no_burst_follows_when_a_backup_is_put_back_that_knows_nothing_of_the
     tokio::task::block_in_place(|| {
         world.kill();
         assert_done(&restore(&settings, &backup));
-        world.start_room();
+        world.start();
     });
     let admissions = admitting.await.unwrap();
     assert_eq!(admissions.len(), visitors.len());

@@ -66,7 +66,6 @@ async fn i3_full_disk_costs_nobody_the_place_and_the_room_recovers_by_itself() {
     let place = Place::new("");
     let Some(disk) = SmallDisk::mount(&place.data_dir(), 2_048) else { return };
     let mut world = World::in_place(place).await;
-    world.stop_platform();
     let (told, _count) = Counter::new();
     let mut visitors = join(20, &world.base, &world.key, &told).await;
     disk.fill();
@@ -93,7 +92,10 @@ async fn i3_full_disk_costs_nobody_the_place_and_the_room_recovers_by_itself() {
     disk.make_room();
     let (told, _count) = Counter::new();
     visitors.extend(join(20, &world.base, &world.key, &told).await);
-    tokio::task::block_in_place(|| world.kill_and_restart());
+    tokio::task::block_in_place(|| {
+        world.kill();
+        world.start();
+    });
     for visitor in &visitors {
         let (answer, _) = ask(&http, &world.base, visitor).await;
         assert_eq!(answer["queueId"], visitor.ticket.queue_id.to_string(), "{answer}");
@@ -124,7 +126,7 @@ fn full_disk_is_told_at_the_start_and_by_a_backup() {
     let backups = place.data_dir().with_file_name("backups");
     let Some(_disk) = SmallDisk::mount(&backups, 16) else { return };
     let to = backups.join("backup.db");
-    let (config, file) = (place.settings().into_os_string(), to.clone().into_os_string());
+    let (config, file) = (place.settings().into_os_string(), to.into_os_string());
     let arguments = ["backup".into(), "--config".into(), config, "--to".into(), file];
     Program::start(&arguments).ended().assert_refused(&["backup.db", "free some room"]);
     assert_eq!(fs::read_dir(&backups).unwrap().count(), 0, "nothing is left of it");

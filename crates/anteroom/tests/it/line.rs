@@ -1,5 +1,6 @@
 //! A room as a process, visitors who join it and ask until they are let in, and what must hold of what they were told.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use http::{Method, header};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::support::{Answer, Http, Operator, Place, Program};
+use crate::support::{Answer, Http, Operator, Place, Program, Random};
 
 pub(crate) const VISITORS: usize = 240;
 /// Visitors do this many things at the same time.
@@ -22,18 +23,16 @@ pub(crate) const OUTFLOW_OF_ADMITTING: u32 = 1_800;
 /// As the room makes it: two seconds of outflow.
 pub(crate) const BURST: u32 = 60;
 pub(crate) const ROOM: &str = "spring";
-pub(crate) const ROOM_IS_AT: &str = "the waiting room is at ";
 
-/// A room's process that is killed when a count reaches certain values, and is there again at the same address. The
-/// platform beside it is for the operator's part.
+/// The program with room and platform in one process, which can be killed and is there again at the same addresses. So
+/// nobody but that process knows how the line stands.
 pub(crate) struct World {
     pub(crate) place: Place,
     pub(crate) key: Key,
     pub(crate) base: String,
-    pub(crate) room: Option<Program>,
-    pub(crate) platform: Option<Program>,
     pub(crate) operator: Operator,
     pub(crate) kills: usize,
+    program: Option<Program>,
 }
 
 impl World {
@@ -42,7 +41,10 @@ impl World {
     }
 
     pub(crate) async fn in_place(place: Place) -> Self {
-        let (platform, operator) = start_platform(&place);
+        let mut program = Program::part("all", &place.settings());
+        let platform = program.wait_for("the console is at ");
+        let base = program.wait_for("the waiting room is at ");
+        let operator = Operator::new(&platform, &place.credentials());
         let key = Key::new(place.credentials()["secretKey"].as_str().unwrap().as_bytes());
         operator
             .add_room(&json!({
@@ -52,54 +54,45 @@ impl World {
                 "outflowPerMinute": OUTFLOW_OF_JOINING,
             }))
             .await;
-        let mut room = Program::part("room", &place.settings());
-        let base = room.wait_for(ROOM_IS_AT);
-        let address = base.trim_start_matches("http://").to_owned();
-        place.set(&format!("[account]\ncustomer_id = \"acme\"\n[room]\nlisten = \"{address}\"\n[platform]\nlisten = \"127.0.0.1:0\"\n"));
-        Self { place, key, base, room: Some(room), platform: Some(platform), operator, kills: 0 }
-    }
-
-    /// From here on nobody but the room's own process knows how the line stands.
-    pub(crate) fn stop_platform(&mut self) {
-        let platform = self.platform.take().expect("it is stopped once");
-        platform.terminate();
-        platform.ended();
-    }
-
-    pub(crate) fn start_platform(&mut self) {
-        let (platform, operator) = start_platform(&self.place);
-        (self.platform, self.operator) = (Some(platform), operator);
-    }
-
-    pub(crate) fn kill_and_restart(&mut self) {
-        self.kill();
-        self.start_room();
+        place.set_addresses(&base, &platform);
+        Self { place, key, base, operator, kills: 0, program: Some(program) }
     }
 
     pub(crate) fn kill(&mut self) {
-        self.room.take().expect("there is always one").kill();
+        self.program.take().expect("it was started").kill();
         self.kills += 1;
     }
 
-    pub(crate) fn start_room(&mut self) {
-        let mut room = Program::part("room", &self.place.settings());
-        room.wait_for(ROOM_IS_AT);
-        self.room = Some(room);
+    pub(crate) fn start(&mut self) {
+        let mut program = Program::part("all", &self.place.settings());
+        program.wait_for("the waiting room is at ");
+        self.program = Some(program);
     }
 
-    /// Lets `work` go on and kills the room each time its count has reached another of `moments`.
-    pub(crate) async fn kill_at(&mut self, moments: &[usize], mut count: watch::Receiver<usize>) {
-        for moment in moments {
-            count.wait_for(|count| count >= moment).await.unwrap();
-            tokio::task::block_in_place(|| self.kill_and_restart());
+    /// Kills the program at so many moments by chance, some while it starts, and starts it again at once.
+    pub(crate) async fn kill_often(&mut self, kills: usize, random: &mut Random) {
+        let until = self.kills + kills;
+        while self.kills < until {
+            // Nothing is waited for: that the moment is any is what is tested.
+            tokio::time::sleep(Duration::from_millis(random.below(150))).await;
+            tokio::task::block_in_place(|| self.kill());
+            if self.kills < until && random.below(4) == 0 {
+                self.program = Some(Program::part("all", &self.place.settings()));
+                tokio::time::sleep(Duration::from_millis(random.below(40))).await;
+                tokio::task::block_in_place(|| self.kill());
+            }
+            tokio::task::block_in_place(|| self.start());
         }
     }
-}
 
-pub(crate) fn start_platform(place: &Place) -> (Program, Operator) {
-    let mut platform = Program::part("platform", &place.settings());
-    let platform_at = platform.wait_for("the console is at ");
-    (platform, Operator::new(&platform_at, &place.credentials()))
+    /// Calls everybody at once, so that only the gate holds them.
+    pub(crate) async fn call_everybody(&self, outflow: u32) {
+        self.operator.set_outflow(ROOM, 600_000).await;
+        while self.operator.waiting(ROOM).await > 0 {
+            tokio::task::yield_now().await;
+        }
+        self.operator.set_outflow(ROOM, outflow).await;
+    }
 }
 
 /// Somebody with a ticket.
@@ -114,6 +107,11 @@ pub(crate) struct Visitor {
 }
 
 impl Visitor {
+    /// Their place, and whose ticket that is.
+    pub(crate) fn place(&self) -> (u64, u64) {
+        (self.ticket.epoch, self.tag())
+    }
+
     pub(crate) fn tag(&self) -> u64 {
         self.ticket.place.tag().expect("a running room gives tags")
     }
@@ -128,22 +126,28 @@ pub(crate) struct Admission {
     pub(crate) redirect: String,
 }
 
-/// Lets everybody join, and returns those who were told that they have a place.
-pub(crate) async fn join_all(base: &str, key: &Key, told: &Arc<Counter>) -> Vec<Visitor> {
-    join(VISITORS, base, key, told).await
+/// Lets so many join, and returns those who were told that they have a place, which are all.
+pub(crate) async fn join(visitors: usize, base: &str, key: &Key, told: &Arc<Counter>) -> Vec<Visitor> {
+    let next = AtomicUsize::new(0);
+    join_while(move || next.fetch_add(1, Ordering::SeqCst) < visitors, base, key, told).await
 }
 
-/// Lets so many join.
-pub(crate) async fn join(visitors: usize, base: &str, key: &Key, told: &Arc<Counter>) -> Vec<Visitor> {
-    let next = Arc::new(AtomicUsize::new(0));
+/// Lets one after the other join while more may come.
+pub(crate) async fn join_while(
+    may_come: impl Fn() -> bool + Send + Sync + 'static,
+    base: &str,
+    key: &Key,
+    told: &Arc<Counter>,
+) -> Vec<Visitor> {
+    let may_come = Arc::new(may_come);
     let mut queues = tokio::task::JoinSet::new();
     for _ in 0..AT_ONCE {
         let (http, url, key) =
             (Http::new(), format!("{base}/?c=acme&e={ROOM}&t=https%3A%2F%2Fshop.example%2Fa"), key.clone());
-        let (next, told) = (Arc::clone(&next), Arc::clone(told));
+        let (may_come, told) = (Arc::clone(&may_come), Arc::clone(told));
         queues.spawn(async move {
             let mut joined = Vec::new();
-            while next.fetch_add(1, Ordering::SeqCst) < visitors {
+            while may_come() {
                 // Whoever hears nothing comes again: without a ticket that is another place.
                 loop {
                     let asked_at = Instant::now();
@@ -206,7 +210,7 @@ pub(crate) async fn admit_all(base: &str, visitors: &[Visitor], admitted: &Arc<C
                         admissions.push(Admission { queue_id, after, before, redirect });
                         admitted.more();
                     }
-                    Some("waiting") => waiting.lock().await.push_back(visitor),
+                    Some("waiting" | "paused") => waiting.lock().await.push_back(visitor),
                     _ => panic!("a good ticket is told {answer}"),
                 }
             }
@@ -244,6 +248,30 @@ pub(crate) fn assert_no_window_over_the_limit(admissions: &[Admission]) {
                 "{count} let in within {length:?}, where {allowed:.1} are allowed"
             );
         }
+    }
+}
+
+/// No two hold the same place, and whoever was told of a place before another came stands before them (I2).
+pub(crate) fn assert_places_in_order(visitors: &[Visitor]) {
+    let places: HashSet<(u64, u64)> = visitors.iter().map(Visitor::place).collect();
+    assert_eq!(places.len(), visitors.len(), "no two hold the same place");
+    let ids: HashSet<String> = visitors.iter().map(|visitor| visitor.ticket.queue_id.to_string()).collect();
+    assert_eq!(ids.len(), visitors.len());
+    let mut in_order: Vec<&Visitor> = visitors.iter().collect();
+    in_order.sort_by_key(|visitor| std::cmp::Reverse(visitor.place()));
+    let mut first_told: Option<&Visitor> = None;
+    for ahead in in_order {
+        if let Some(behind) = first_told {
+            let (behind_at, ahead_at) = (behind.tag(), ahead.tag());
+            assert!(
+                behind.placed_at >= ahead.asked_at,
+                "place {behind_at} was told before the holder of place {ahead_at} came"
+            );
+        }
+        first_told = match first_told {
+            Some(first) if first.placed_at <= ahead.placed_at => Some(first),
+            _ => Some(ahead),
+        };
     }
 }
 

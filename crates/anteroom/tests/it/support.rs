@@ -140,12 +140,13 @@ impl Ended {
 /// A folder with a settings file and a data directory.
 pub(crate) struct Place {
     folder: tempfile::TempDir,
+    more: String,
 }
 
 impl Place {
     /// Settings for free ports on this machine, and these lines. A section may be added, but not named again.
     pub(crate) fn new(more: &str) -> Self {
-        let place = Self { folder: tempfile::tempdir().unwrap() };
+        let place = Self { folder: tempfile::tempdir().unwrap(), more: more.to_owned() };
         place.set(&format!("{ROOM_AND_PLATFORM}{more}"));
         place
     }
@@ -154,6 +155,14 @@ impl Place {
     pub(crate) fn set(&self, settings: &str) {
         let text = format!("data_dir = {:?}\n{settings}", self.data_dir());
         std::fs::write(self.settings(), text).unwrap();
+    }
+
+    /// From the next start on, both services are at these addresses.
+    pub(crate) fn set_addresses(&self, room: &str, platform: &str) {
+        let [room, platform] = [room, platform].map(|address| address.trim_start_matches("http://"));
+        let settings =
+            ROOM_AND_PLATFORM.replacen("127.0.0.1:0", room, 1).replacen("127.0.0.1:0", platform, 1);
+        self.set(&format!("{settings}{}", self.more));
     }
 
     pub(crate) fn settings(&self) -> PathBuf {
@@ -233,6 +242,7 @@ impl Http {
 }
 
 /// A script with the account's API key.
+#[derive(Clone)]
 pub(crate) struct Operator {
     http: Http,
     account: String,
@@ -257,15 +267,62 @@ impl Operator {
         self.ask(Method::PATCH, &format!("/rooms/{room}"), Some(&body)).await;
     }
 
+    /// Changes a room; none when there was no answer, or one that it is not known whether that was done.
+    pub(crate) async fn try_change(&self, room: &str, change: &Value) -> Option<Value> {
+        self.try_ask(Method::PATCH, &format!("/rooms/{room}"), Some(change)).await
+    }
+
+    /// The same with a command, such as `pause`.
+    pub(crate) async fn try_command(&self, room: &str, command: &str, body: &Value) -> Option<Value> {
+        self.try_ask(Method::POST, &format!("/rooms/{room}/{command}"), Some(body)).await
+    }
+
+    pub(crate) async fn try_look(&self, room: &str) -> Option<Value> {
+        self.try_ask(Method::GET, &format!("/rooms/{room}"), None).await
+    }
+
     /// Visitors in line who have not been called yet.
     pub(crate) async fn waiting(&self, room: &str) -> u64 {
         self.ask(Method::GET, &format!("/rooms/{room}"), None).await["waiting"].as_u64().unwrap()
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
-        let headers = [("authorization", self.authorization.as_str())];
-        let answer = self.http.ask(method, &format!("{}{path}", self.account), &headers, body).await.unwrap();
+        let answer = self.answer(method, path, body).await.unwrap();
         assert!(answer.status.is_success(), "{path}: {} {:?}", answer.status, answer.body);
         answer.json()
+    }
+
+    async fn try_ask(&self, method: Method, path: &str, body: Option<&Value>) -> Option<Value> {
+        let answer = self.answer(method, path, body).await.ok()?;
+        let is_answered = answer.status.is_success() || answer.status.is_server_error();
+        assert!(is_answered, "{path}: {} {:?}", answer.status, answer.body);
+        answer.status.is_success().then(|| answer.json())
+    }
+
+    async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+        let headers = [("authorization", self.authorization.as_str())];
+        self.http.ask(method, &format!("{}{path}", self.account), &headers, body).await
+    }
+}
+
+/// Numbers by chance, the same for the same seed (`splitmix64`).
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// One of the numbers below this one.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
     }
 }
