@@ -217,7 +217,7 @@ async fn killed_while_pausing(mut world: World, kills: usize, mut random: Random
             while operator.try_command(ROOM, "pause", &json!({ "message": message })).await.is_none() {}
             let begun = Instant::now();
             // Long enough that some are killed while they pause.
-            for _ in 0..20 {
+            for _ in 0..6 {
                 if let Some(found) = operator.try_look(ROOM).await {
                     assert_eq!(found["pauseMessage"], message, "{found}");
                 }

@@ -23,6 +23,7 @@ pub(crate) const OUTFLOW_OF_ADMITTING: u32 = 1_800;
 /// As the room makes it: two seconds of outflow.
 pub(crate) const BURST: u32 = 60;
 pub(crate) const ROOM: &str = "spring";
+pub(crate) const ROOM_IS_AT: &str = "the waiting room is at ";
 
 /// The program with room and platform in one process, which can be killed and is there again at the same addresses. So
 /// nobody but that process knows how the line stands.
@@ -43,7 +44,7 @@ impl World {
     pub(crate) async fn in_place(place: Place) -> Self {
         let mut program = Program::part("all", &place.settings());
         let platform = program.wait_for("the console is at ");
-        let base = program.wait_for("the waiting room is at ");
+        let base = program.wait_for(ROOM_IS_AT);
         let operator = Operator::new(&platform, &place.credentials());
         let key = Key::new(place.credentials()["secretKey"].as_str().unwrap().as_bytes());
         operator
@@ -65,7 +66,7 @@ impl World {
 
     pub(crate) fn start(&mut self) {
         let mut program = Program::part("all", &self.place.settings());
-        program.wait_for("the waiting room is at ");
+        program.wait_for(ROOM_IS_AT);
         self.program = Some(program);
     }
 
@@ -124,6 +125,20 @@ pub(crate) struct Admission {
     pub(crate) after: Instant,
     pub(crate) before: Instant,
     pub(crate) redirect: String,
+}
+
+/// The platform in a process of its own.
+#[cfg(feature = "valkey")]
+pub(crate) fn start_platform(place: &Place) -> (Program, Operator) {
+    let mut platform = Program::part("platform", &place.settings());
+    let platform_at = platform.wait_for("the console is at ");
+    (platform, Operator::new(&platform_at, &place.credentials()))
+}
+
+/// Lets a usual number join.
+#[cfg(feature = "valkey")]
+pub(crate) async fn join_all(base: &str, key: &Key, told: &Arc<Counter>) -> Vec<Visitor> {
+    join(VISITORS, base, key, told).await
 }
 
 /// Lets so many join, and returns those who were told that they have a place, which are all.

@@ -5,6 +5,8 @@ mod backup;
 mod bad_input;
 mod connector;
 mod crash;
+#[cfg(feature = "valkey")]
+mod crash_on_servers;
 mod demo;
 mod draw;
 mod full_disk;

@@ -9,7 +9,7 @@ use crate::support::{Http, Operator, Place, Program};
 const PLATFORM_IS_AT: &str = "the console is at ";
 const ROOM_IS_AT: &str = "the waiting room is at ";
 
-fn place(server: &Server) -> Place {
+pub(crate) fn place(server: &Server) -> Place {
     Place::new(&format!("[store]\nkind = \"valkey\"\nurl = {:?}\n", server.url()))
 }
 
