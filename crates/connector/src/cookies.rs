@@ -65,7 +65,11 @@ fn find_first<'v>(headers: &'v dyn Headers, name: &str) -> Option<&'v str> {
 fn find<'v>(header: &'v str, name: &str) -> Option<&'v str> {
     let mut rest = header;
     loop {
-        if let Some(behind) = rest.trim_ascii_start().strip_prefix(name)
+        let cookie = rest.trim_ascii_start();
+        // Most names differ in their first letter, which is seen without a call.
+        let first = |text: &str| text.bytes().next();
+        if (first(cookie) == first(name) || name.is_empty())
+            && let Some(behind) = cookie.strip_prefix(name)
             && let Some(text) = behind.trim_ascii_start().strip_prefix('=')
         {
             return Some(text);
@@ -121,6 +125,7 @@ mod tests {
         assert_eq!(first_decoded(&headers, "seg"), "y");
         assert_eq!(first_decoded(&[("cookie", "a=b=c")], "a=b"), "");
         assert_eq!(first_decoded(&[("cookie", "a;b=c")], "a;b"), "");
+        assert_eq!(first_decoded(&[("cookie", "a=b; =c")], ""), "c");
     }
 
     #[test]

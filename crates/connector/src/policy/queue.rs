@@ -281,7 +281,7 @@ fn enqueue_url(action: &QueueAction, visit: &Visit<'_>) -> String {
         visit.common.features.enqueue_tokens.as_ref()?.give(&EnqueueRequest {
             customer_id: &visit.common.customer_id,
             event_id: &action.event_id,
-            view: &visit.view,
+            view: visit.view,
             now: visit.now,
         })
     });

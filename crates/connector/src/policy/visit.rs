@@ -22,7 +22,7 @@ const TOKEN_HEADER: &str = "x-queueittoken";
 pub(super) struct Visit<'a> {
     pub(super) common: &'a Common,
     /// The request as it came.
-    pub(super) view: RequestView<'a>,
+    pub(super) view: &'a RequestView<'a>,
     pub(super) headers: &'a dyn Headers,
     pub(super) client_ip: Option<IpAddr>,
     pub(super) now: Timestamp,
@@ -57,14 +57,14 @@ impl<'a> CarriedToken<'a> {
 impl<'a> Visit<'a> {
     pub(super) fn new(
         common: &'a Common,
-        view: &RequestView<'a>,
+        view: &'a RequestView<'a>,
         url: &'a str,
         now: Timestamp,
         answers: &'a Answers,
     ) -> Self {
         Self {
             common,
-            view: *view,
+            view,
             headers: view.headers,
             client_ip: view.client_ip,
             now,
@@ -97,7 +97,7 @@ impl<'a> Visit<'a> {
 
     /// The queue token that it carries, unless that counts for nothing.
     pub(super) fn carried_token(&self) -> Option<CarriedToken<'a>> {
-        if self.is_token_ignored { None } else { CarriedToken::of(&self.view) }
+        if self.is_token_ignored { None } else { CarriedToken::of(self.view) }
     }
 
     /// The same, where a token matters only if it stands in the address. Mostly, none was taken out of it.

@@ -6,7 +6,6 @@ use aho_corasick::automaton::{Automaton, OverlappingState};
 use aho_corasick::dfa::DFA;
 use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Anchored, BuildError, Input};
-use memchr::memchr2;
 
 /// So many texts make an automaton that takes one step for each byte, but much memory; more of them share a leaner one.
 const DENSE_NEEDLES_MAX: usize = 100;
@@ -97,19 +96,18 @@ impl Needles {
     }
 }
 
-/// Whether the needle occurs in the text; with `is_folded`, in either letter case.
+/// Whether the needle occurs in the text; with `is_folded`, in either letter case, and it is in upper case. The text is short, so that it takes
+/// longer to begin anything cleverer.
 fn occurs(needle: &[u8], text: &[u8], is_folded: bool) -> bool {
     let Some((&first, behind)) = needle.split_first() else { return true };
     let either = if is_folded { first.to_ascii_lowercase() } else { first };
-    let mut rest = text;
-    while let Some(at) = memchr2(first, either, rest) {
-        rest = &rest[at + 1..];
-        let Some(found) = rest.get(..behind.len()) else { return false };
-        if found == behind || (is_folded && found.eq_ignore_ascii_case(behind)) {
-            return true;
-        }
-    }
-    false
+    (0..text.len()).any(|at| {
+        (text[at] == first || text[at] == either)
+            && text.get(at + 1..at + 1 + behind.len()).is_some_and(|found| match is_folded {
+                true => found.iter().zip(behind).all(|(one, upper)| one.to_ascii_uppercase() == *upper),
+                false => found == behind,
+            })
+    })
 }
 
 /// `missing` is the number of needles that have not been seen yet.
@@ -190,8 +188,18 @@ impl Numbers {
         other: &Self,
         mut is_wanted: impl FnMut(usize) -> bool,
     ) -> Option<usize> {
-        let words = FIRST_WORDS + self.more.len().max(other.more.len());
-        (0..words).find_map(|at| first_bit(at, self.word(at) | other.word(at), &mut is_wanted))
+        for at in 0..FIRST_WORDS + self.more.len().max(other.more.len()) {
+            let word = match self.first.get(at).zip(other.first.get(at)) {
+                Some((one, other)) => one | other,
+                None => self.word(at) | other.word(at),
+            };
+            if word != 0
+                && let Some(number) = first_bit(at, word, &mut is_wanted)
+            {
+                return Some(number);
+            }
+        }
+        None
     }
 
     fn word(&self, at: usize) -> u64 {
