@@ -9,10 +9,10 @@ import { inTurns, rows } from "./poll.mjs";
 import { ask } from "./wrk.mjs";
 import { joinFarBack, pause, residentKib, startNginx, startRoom } from "./world.mjs";
 
-/** Enough that a page more or less does not show. The default limit on file descriptors must hold both ends. */
-const CONNECTIONS = 5_000;
-/** By then an idle connection holds what it will hold. */
-const SETTLED_AFTER_MS = 5_000;
+/** Enough that a page more or less does not show. The limit on file descriptors must hold both ends. */
+const CONNECTIONS = 2_000;
+/** By then an idle connection holds what it will hold, and memory that can go back has gone. */
+const SETTLED_AFTER_MS = 13_000;
 
 /** Processor time of polls on connections that are kept, and on new ones. */
 export async function connections(world, program, { rounds, seconds }) {
@@ -65,7 +65,7 @@ export async function idle(world, program) {
   return { title: `${CONNECTIONS} connections, each idle after one poll`, table };
 }
 
-export async function open(scheme, authority, path, cookie, certificate, count) {
+async function open(scheme, authority, path, cookie, certificate, count) {
   const [host, port] = authority.split(":");
   const options = scheme === "http" ? { host, port } : { host, port, ca: readFileSync(certificate), servername: "localhost" };
   const sockets = [];
@@ -91,6 +91,6 @@ function openOne(scheme, options, path, cookie, authority) {
   });
 }
 
-export function close(sockets) {
+function close(sockets) {
   return Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once("close", resolve).destroy())));
 }

@@ -107,7 +107,7 @@ export async function startNginx(world, { body, certificate, key, workers = avai
   writeFileSync(join(folder, "answer.json"), body);
   const configuration = join(folder, "nginx.conf");
   writeFileSync(configuration, `
-daemon off; worker_processes ${workers}; error_log ${folder}/nginx.log; pid ${folder}/nginx.pid;
+${process.getuid() === 0 ? "user root;" : ""} daemon off; worker_processes ${workers}; error_log ${folder}/nginx.log; pid ${folder}/nginx.pid;
 worker_rlimit_nofile 20000;
 events { worker_connections 15000; }
 http {

@@ -145,7 +145,7 @@ fn test_files(folder: &Path, only: &[String]) -> Result<Vec<String>, TaskError> 
     Ok(files)
 }
 
-fn target_directory(root: &Path) -> Result<std::path::PathBuf, TaskError> {
+pub(crate) fn target_directory(root: &Path) -> Result<std::path::PathBuf, TaskError> {
     let metadata = structure::metadata(root)?;
     let folder = metadata.get("target_directory").and_then(serde_json::Value::as_str);
     folder.map(Into::into).ok_or_else(|| TaskError::Unreadable {

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "a command line tool talks to a person")]
 #![allow(clippy::print_stderr, reason = "a command line tool talks to a person")]
 
+mod bench;
 mod ci;
 mod command;
 mod setup;
@@ -61,6 +62,14 @@ enum Task {
         /// Names of test files, such as `journey`; all when none is given.
         only: Vec<String>,
     },
+    /// Measures what docs/performance.md tells, and prints it as tables.
+    Bench {
+        /// Names of measurements: joins, poll, connections, idle, memory; all when none is given.
+        only: Vec<String>,
+        /// Features to build the program with.
+        #[arg(long)]
+        features: Option<String>,
+    },
     /// Checks the locked dependencies against published advisories (needs the network).
     Advisories,
 }
@@ -73,6 +82,7 @@ fn main() -> ExitCode {
         Task::Structure => structure::run(&root),
         Task::Simulate { class, seeds, start, visitors } => simulate::run(class, start, seeds, visitors),
         Task::E2e { only } => ci::e2e(&root, &only).map(|_| ()),
+        Task::Bench { only, features } => bench::run(&root, &only, features.as_deref()),
         Task::Advisories => ci::advisories(&root),
     };
     match done {

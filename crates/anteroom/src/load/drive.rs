@@ -229,7 +229,13 @@ impl Driver<'_> {
         self.seen.connections_opened += opened;
         self.seen.record.handle_sent(times);
         let told = self.read(step, &mut visitor, reply);
-        if step == Step::Join && told.is_ok() && visitor.joined.is_none() {
+        // Who goes straight through needs no ticket; who waits has one, or does not wait in line yet.
+        let has_place = match &told {
+            Ok(Told::GoIn { .. }) => true,
+            Ok(Told::Wait(_)) => visitor.cookies().is_some(),
+            Ok(Told::Spent) | Err(_) => false,
+        };
+        if has_place && visitor.joined.is_none() {
             self.seen.people.joined += 1;
             visitor.joined = Some(Joined { began: times.sent, acknowledged: times.answered });
         }
@@ -290,7 +296,8 @@ impl Driver<'_> {
                 }
             }
             Ok(Told::Wait(wait)) => {
-                record.handle_answer(if step == Step::Join { Kind::Join } else { Kind::Poll }, times);
+                let is_join = step == Step::Join && visitor.joined.is_some();
+                record.handle_answer(if is_join { Kind::Join } else { Kind::Poll }, times);
                 if let Some(joined) = visitor.joined
                     && visitor.is_by_arrival
                     && step != Step::Join

@@ -147,6 +147,11 @@ impl Visitor {
     /// Decides what to do after a step.
     pub(super) fn handle(&mut self, step: Step, told: &Result<Told, Fault>) -> Next {
         match told {
+            // Nobody can join yet: the page looks again, and loads itself when somebody can.
+            Ok(Told::Wait(wait)) if self.cookies.is_empty() => {
+                self.failures = 0;
+                Next::Ask { after: wait.ask_again_after.max(ASK_AGAIN_MIN), step: Step::Join }
+            }
             Ok(Told::Wait(wait)) => {
                 self.failures = 0;
                 self.is_joined = true;
@@ -223,8 +228,19 @@ mod tests {
         }))
     }
 
+    /// A visitor of that habit, with a ticket.
     fn with_habit(is_meant: impl Fn(Habit) -> bool) -> Visitor {
-        (0..).map(|number| Visitor::new(number, &HABITS)).find(|visitor| is_meant(visitor.habit)).unwrap()
+        let mut visitors = (0..).map(|number| Visitor::new(number, &HABITS));
+        let mut visitor = visitors.find(|visitor| is_meant(visitor.habit)).unwrap();
+        visitor.cookies = "ticket=x".to_owned();
+        visitor
+    }
+
+    #[test]
+    fn who_comes_before_the_opening_looks_again_and_joins_then() {
+        let mut visitor = Visitor::new(0, &HABITS);
+        let next = visitor.handle(Step::Join, &wait(30));
+        assert_eq!(next, Next::Ask { after: Duration::from_secs(2), step: Step::Join });
     }
 
     #[test]
