@@ -17,7 +17,7 @@ const I10: &str = "I10 nothing forged gets in";
 /// So many worlds catch most.
 const SEEDS: std::ops::Range<u64> = 1..21;
 /// A loss that comes just after the last visitor is rare; it happens in a world soon after this one.
-const SEED_OF_LATE_LOSS: u64 = 185;
+const SEED_OF_LATE_LOSS: u64 = 44;
 const VISITORS: u32 = 300;
 
 fn broken_invariants(scenario: Scenario) -> BTreeSet<&'static str> {
