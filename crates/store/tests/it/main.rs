@@ -7,6 +7,7 @@ mod backup;
 mod damage;
 mod directory;
 mod embedded;
+mod growth;
 mod limits;
 mod power;
 mod records;
