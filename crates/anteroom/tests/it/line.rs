@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use anteroom_protocol::id::QueueId;
 use anteroom_protocol::mac::Key;
 use anteroom_protocol::ticket::Ticket;
+use anteroom_protocol::time::Timestamp;
 use http::{Method, header};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -303,4 +305,32 @@ fn check_of_windows_sees_one_too_many() {
     assert_no_window_over_the_limit(&admissions);
     admissions.push(let_in(1));
     assert!(std::panic::catch_unwind(|| assert_no_window_over_the_limit(&admissions)).is_err());
+}
+
+#[test]
+fn check_of_places_sees_a_double_one_and_one_that_was_passed_over() {
+    let begun = Instant::now();
+    let visitor = |id: u8, tag: u64, asked: u64, placed: u64| Visitor {
+        cookie: String::new(),
+        ticket: Ticket {
+            customer: "acme".parse().unwrap(),
+            room: ROOM.parse().unwrap(),
+            queue_id: QueueId::from_random([id; 16]),
+            epoch: 1,
+            place: anteroom_protocol::place::Place::ordinary(tag),
+            ahead_at_issue: 0,
+            issued_at: Timestamp::EPOCH,
+            target: None,
+        },
+        asked_at: begun + Duration::from_millis(asked),
+        placed_at: begun + Duration::from_millis(placed),
+        went_straight_through: false,
+    };
+    let is_refused =
+        |visitors: &[Visitor]| std::panic::catch_unwind(|| assert_places_in_order(visitors)).is_err();
+    // Those who came at the same time may stand either way round.
+    assert!(!is_refused(&[visitor(1, 1, 0, 20), visitor(2, 2, 10, 15), visitor(3, 3, 30, 40)]));
+    assert!(is_refused(&[visitor(1, 1, 0, 5), visitor(2, 1, 10, 15)]));
+    assert!(is_refused(&[visitor(1, 1, 0, 5), visitor(1, 2, 10, 15)]));
+    assert!(is_refused(&[visitor(1, 3, 0, 5), visitor(2, 1, 30, 40), visitor(3, 2, 2, 50)]));
 }
