@@ -104,19 +104,28 @@ pub(crate) async fn run<S, B>(
     let Some(acceptor) = &common.acceptor else {
         return Connection::new(&common).speak(stream, with_peer(false)).await;
     };
-    let handshake = tokio::time::timeout(common.limits.handshake_timeout, acceptor.accept(stream));
+    // On the heap, so that the task of a connection in the clear, or of one that is parked, holds no room for it.
+    let Some(stream) = Box::pin(shake_hands(acceptor, stream, address, &common)).await else { return };
+    Connection::new(&common).speak(stream, with_peer(true)).await;
+}
+
+/// The handshake, and then the encrypted stream, whose state is large too.
+async fn shake_hands(
+    acceptor: &TlsAcceptor,
+    stream: TcpStream,
+    address: SocketAddr,
+    common: &Common,
+) -> Option<Box<TlsStream<TcpStream>>> {
     let shaken = tokio::select! {
-        shaken = handshake => shaken,
-        () = common.closing.reached(Stage::BrokenOff) => return,
+        shaken = tokio::time::timeout(common.limits.handshake_timeout, acceptor.accept(stream)) => shaken,
+        () = common.closing.reached(Stage::BrokenOff) => return None,
     };
     match shaken {
-        Ok(Ok(stream)) => {
-            // The state of a TLS session is large, and on the heap it is not a part of every other task.
-            Connection::new(&common).speak(Box::new(stream), with_peer(true)).await;
-        }
+        Ok(Ok(stream)) => return Some(Box::new(stream)),
         Ok(Err(error)) => tracing::debug!(%address, %error, "the TLS handshake failed"),
         Err(_) => tracing::debug!(%address, "the TLS handshake took too long"),
     }
+    None
 }
 
 impl<T: Stream> Stream for Box<T> {
@@ -132,6 +141,21 @@ struct Connection<'a> {
     quiet_since: Option<Instant>,
     /// Requests that had begun when the connection was looked at last.
     begun_before: u32,
+}
+
+type Plain<T, S> = http1::Connection<TokioIo<Watched<T>>, Marked<S>>;
+type Upgradeable<T, S> = http1::UpgradeableConnection<TokioIo<Watched<T>>, Marked<S>>;
+
+/// The stream, what was read of it and not used, and the service.
+fn take_apart<T, S, B>(connection: Pin<Box<Plain<T, S>>>) -> (T, Bytes, S)
+where
+    T: Stream,
+    S: hyper::service::Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Unpin,
+    B: http_body::Body + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let parts = Pin::into_inner(connection).into_parts();
+    (parts.io.into_inner().inner, parts.read_buf, parts.service.inner)
 }
 
 /// Why speaking HTTP came to an end.
@@ -166,31 +190,49 @@ impl<'a> Connection<'a> {
                 return;
             }
             timer.as_mut().reset(Instant::now() + self.look_every());
-            let watched = Watched { inner: stream, again, activity: Arc::clone(&self.activity) };
-            let marked = Marked { inner: service, activity: Arc::clone(&self.activity) };
-            let limits = &self.common.limits;
-            let mut builder = http1::Builder::new();
-            builder.header_read_timeout(None).max_buf_size(limits.header_bytes.max(HEADER_BYTES_MIN));
-            if limits.header_fields != HEADER_FIELDS_OF_HYPER {
-                builder.max_headers(limits.header_fields);
-            }
-            let connection = builder.serve_connection(TokioIo::new(watched), marked);
-            // On the heap, so that a parked connection's task does not hold the room for it.
             if self.common.has_upgrades {
-                let _ = self.watch(&mut Box::pin(connection.with_upgrades()), timer.as_mut()).await;
+                let mut connection = self.with_upgrades(stream, again, service);
+                let _ = self.watch(&mut connection, timer.as_mut()).await;
                 return;
             }
-            let mut connection = Box::pin(connection);
+            let mut connection = self.without_upgrades(stream, again, service);
             match self.watch(&mut connection, timer.as_mut()).await {
                 End::Over => return,
-                End::Idle => {
-                    let parts = Pin::into_inner(connection).into_parts();
-                    stream = parts.io.into_inner().inner;
-                    again = parts.read_buf;
-                    service = parts.service.inner;
-                }
+                End::Idle => (stream, again, service) = take_apart(connection),
             }
         }
+    }
+
+    // What speaks HTTP is made and taken apart in functions of its own, so that a task, which holds whatever its
+    // function ever had in hand, holds the room for a box only.
+
+    fn without_upgrades<T, S, B>(&self, stream: T, again: Bytes, service: S) -> Pin<Box<Plain<T, S>>>
+    where
+        T: Stream,
+        S: hyper::service::Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+        B: http_body::Body + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let limits = &self.common.limits;
+        let watched = Watched { inner: stream, again, activity: Arc::clone(&self.activity) };
+        let marked = Marked { inner: service, activity: Arc::clone(&self.activity) };
+        let mut builder = http1::Builder::new();
+        builder.header_read_timeout(None).max_buf_size(limits.header_bytes.max(HEADER_BYTES_MIN));
+        if limits.header_fields != HEADER_FIELDS_OF_HYPER {
+            builder.max_headers(limits.header_fields);
+        }
+        Box::pin(builder.serve_connection(TokioIo::new(watched), marked))
+    }
+
+    fn with_upgrades<T, S, B>(&self, stream: T, again: Bytes, service: S) -> Pin<Box<Upgradeable<T, S>>>
+    where
+        T: Stream,
+        S: hyper::service::Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Unpin,
+        B: http_body::Body + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let connection = self.without_upgrades(stream, again, service);
+        Box::pin(Pin::into_inner(connection).with_upgrades())
     }
 
     /// Waits until a byte comes. Says no when the connection is over instead.
