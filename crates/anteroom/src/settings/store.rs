@@ -33,7 +33,7 @@ pub(crate) enum StoreKind {
     Embedded,
     /// Valkey or Redis servers.
     #[cfg(feature = "valkey")]
-    Valkey { servers: anteroom_store::valkey::Servers, options: anteroom_store::valkey::Options },
+    Valkey { servers: Box<anteroom_store::valkey::Servers>, options: anteroom_store::valkey::Options },
 }
 
 /// As typed.
@@ -104,7 +104,7 @@ fn valkey(typed: TypedStore, mistakes: &mut Vec<Mistake>) -> Option<StoreKind> {
     match addresses.servers() {
         Ok(servers) if prefix => {
             let options = Options { prefix: typed.prefix, wait_replicas: wait_replicas? };
-            Some(StoreKind::Valkey { servers, options })
+            Some(StoreKind::Valkey { servers: Box::new(servers), options })
         }
         Ok(_) => None,
         Err(problems) => {

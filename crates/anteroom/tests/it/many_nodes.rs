@@ -257,3 +257,66 @@ async fn says_that_it_is_cut_off(node: &Node, visitor: &Visitor) {
     let alive = http.get(&format!("{}/healthz", node.status), &[]).await;
     assert_eq!(alive.status, StatusCode::OK, "a restart would not mend it");
 }
+
+/// As many kills as it takes to believe it: half of them while visitors join, half while they are let in, now this node
+/// and now that one. Takes half a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn i1_i3_i4_two_hundred_kills_of_nodes_lose_nothing() {
+    const KILLS_MIN: usize = 200;
+    let mut kills = 0;
+    while kills < KILLS_MIN {
+        let mut world = World::new().await;
+        let (told, count) = Counter::new();
+        let (base, key) = (world.door.base.clone(), world.key.clone());
+        let joining = tokio::spawn(async move { join_all(&base, &key, &told).await });
+        kills += world.kill_one_after_the_other(count, VISITORS - 20).await;
+        let mut visitors = joining.await.unwrap();
+        assert_no_place_twice(&visitors);
+        assert_first_come_first_served(&visitors);
+
+        visitors.retain(|visitor| !visitor.went_straight_through);
+        world.operator.set_outflow(ROOM, 600_000).await;
+        while world.operator.waiting(ROOM).await > 0 {
+            tokio::task::yield_now().await;
+        }
+        world.operator.set_outflow(ROOM, OUTFLOW_OF_ADMITTING).await;
+        world.platform.take().expect("it runs").kill();
+        let (admitted, count) = Counter::new();
+        let (base, waiting) = (world.door.base.clone(), visitors.clone());
+        let admitting = tokio::spawn(async move { admit_all(&base, &waiting, &admitted).await });
+        kills += world.kill_one_after_the_other(count, visitors.len() - 20).await;
+        let admissions = admitting.await.unwrap();
+        assert_eq!(admissions.len(), visitors.len());
+        assert_no_window_over_the_limit(&admissions);
+        let ids: HashSet<&str> = admissions.iter().map(|admission| admission.queue_id.as_str()).collect();
+        assert_eq!(ids.len(), visitors.len(), "nobody was let in twice");
+    }
+}
+
+impl World {
+    /// Kills a node and starts it again, then the next one, while the visitors' count goes up to this. The moments are
+    /// those at which the last one was up again.
+    async fn kill_one_after_the_other(
+        &mut self,
+        count: tokio::sync::watch::Receiver<usize>,
+        until: usize,
+    ) -> usize {
+        let mut kills = 0;
+        let mut at = 0;
+        let mut last = 0;
+        while *count.borrow() < until {
+            if *count.borrow() == last && kills > 0 {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            last = *count.borrow();
+            let node = &mut self.nodes[at % 3];
+            tokio::task::block_in_place(|| {
+                node.kill();
+                node.start_again();
+            });
+            (kills, at) = (kills + 1, at + 1);
+        }
+        kills
+    }
+}
