@@ -13,10 +13,12 @@ const CARGO_DENY_VERSION: &str = "0.20.2";
 /// The first Node.js whose test runner has all that `tests/e2e` uses.
 const NODE_MAJOR_MIN: u64 = 20;
 /// The browser, a font so that pages have letters in them, the servers of the store's tests (the package makes a service
-/// of its own too, which the tests do not use), and what watches the calls of a process for the tests of power cuts.
-const DEBIAN_PACKAGES: [&str; 4] = ["chromium", "fonts-dejavu-core", "redis-server", "strace"];
-/// What the store's tests start.
-const STORE_PROGRAMS: [&str; 3] = ["redis-server", "redis-cli", "strace"];
+/// of its own too, which the tests do not use), what watches the calls of a process for the tests of power cuts, and what
+/// compiles and watches the programs in C.
+const DEBIAN_PACKAGES: [&str; 7] =
+    ["chromium", "fonts-dejavu-core", "redis-server", "strace", "gcc", "libc6-dev", "valgrind"];
+/// What the tests of the store and of the C interface start.
+const TEST_PROGRAMS: [&str; 5] = ["redis-server", "redis-cli", "strace", "gcc", "valgrind"];
 /// Names a browser that is not on the path as `chromium`; the tests read it too.
 const BROWSER_VARIABLE: &str = "ANTEROOM_CHROMIUM";
 
@@ -54,7 +56,8 @@ pub(crate) fn run(root: &Path, mode: Mode) -> Result<(), TaskError> {
     let missing = find_missing(root)?;
     if missing.is_empty() {
         println!(
-            "everything is there: rustfmt, clippy, Node.js, npm packages, browser, redis-server, strace, cargo-deny"
+            "everything is there: rustfmt, clippy, Node.js, npm packages, browser, redis-server, strace, gcc, valgrind, \
+             cargo-deny"
         );
         say_what_is_not_tested();
         return Ok(());
@@ -120,8 +123,8 @@ fn find_missing(root: &Path) -> Result<Vec<Missing>, TaskError> {
         };
         missing.push(Missing { what: "the browser Chromium".to_owned(), remedy });
     }
-    if STORE_PROGRAMS.iter().any(|name| which(name).is_none()) {
-        missing.push(Missing { what: STORE_PROGRAMS.join(" or "), remedy: Remedy::Debian });
+    if TEST_PROGRAMS.iter().any(|name| which(name).is_none()) {
+        missing.push(Missing { what: TEST_PROGRAMS.join(" or "), remedy: Remedy::Debian });
     }
     let packages = missing_npm_packages(&e2e(root))?;
     if packages > 0 {
@@ -140,7 +143,8 @@ fn remedy_text(remedy: &Remedy) -> String {
             format!("apt-get install --no-install-recommends {} (as root)", DEBIAN_PACKAGES.join(" "))
         }
         Remedy::Debian => format!(
-            "install Chromium, or name a browser of its kind in {BROWSER_VARIABLE}; Redis 7 or newer; and strace"
+            "install Chromium, or name a browser of its kind in {BROWSER_VARIABLE}; Redis 7 or newer; strace; gcc; and \
+             valgrind"
         ),
         Remedy::Npm => "npm ci (in tests/e2e)".to_owned(),
         Remedy::CargoDeny => format!("cargo install --locked cargo-deny --version {CARGO_DENY_VERSION}"),

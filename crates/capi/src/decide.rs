@@ -55,8 +55,8 @@ pub unsafe extern "C" fn anteroom_decision_free(decision: *mut AnteroomDecision)
         if decision.is_null() {
             return Ok(());
         }
-        // SAFETY: as the caller promised; the place may be unaligned, and only this field is read.
-        let owned = unsafe { (&raw const (*decision).owned).read_unaligned() };
+        // SAFETY: as the caller promised; nothing of it is kept.
+        let owned = unsafe { Lent::new() }.read(decision.cast_const())?.owned;
         // SAFETY: as the caller promised.
         unsafe { memory::write(decision, NOTHING) }?;
         if !owned.is_null() {
@@ -153,4 +153,56 @@ pub(crate) fn address(lent: Lent<'_>, text: AnteroomText) -> Result<Option<IpAdd
     text.map(|text| text.parse::<IpAddr>())
         .transpose()
         .map_err(|_| Failure::Argument("client_ip is not a network address".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{anteroom_engine_create, anteroom_engine_free};
+    use crate::failure::{ANTEROOM_STATUS_OK, ANTEROOM_STATUS_PANIC};
+    use crate::memory::anteroom_text_free;
+
+    fn zeroed<T>() -> T {
+        // SAFETY: used for the interface's structs alone, which are made of numbers and pointers.
+        unsafe { std::mem::MaybeUninit::zeroed().assume_init() }
+    }
+
+    #[test]
+    fn panic_becomes_a_status_and_the_engine_lives_on() {
+        let settings = AnteroomSettings {
+            struct_size: size_of::<AnteroomSettings>(),
+            customer_id: AnteroomText::of("acme"),
+            secret_key: AnteroomText::of("a made-up key"),
+            ..zeroed()
+        };
+        let mut engine = std::ptr::null_mut();
+        // SAFETY: all of it is readable or writable.
+        let status = unsafe { anteroom_engine_create(&settings, &mut engine, std::ptr::null_mut()) };
+        assert_eq!(status, ANTEROOM_STATUS_OK);
+        for (method, expected) in [
+            ("GET", ANTEROOM_STATUS_OK),
+            ("ANTEROOM-PANIC", ANTEROOM_STATUS_PANIC),
+            ("GET", ANTEROOM_STATUS_OK),
+        ] {
+            let request = AnteroomRequest {
+                struct_size: size_of::<AnteroomRequest>(),
+                method: AnteroomText::of(method),
+                url: AnteroomText::of("https://shop.example/"),
+                ..zeroed()
+            };
+            let mut decision = NOTHING;
+            let mut error = AnteroomOwnedText::EMPTY;
+            // SAFETY: all of it is readable or writable, and the engine was not freed.
+            let status = unsafe { anteroom_decide(engine, &request, &mut decision, &mut error) };
+            assert_eq!(status, expected);
+            assert_eq!(decision.outcome == ANTEROOM_OUTCOME_NONE, status == ANTEROOM_STATUS_PANIC);
+            assert_eq!(error.len > 0, status == ANTEROOM_STATUS_PANIC);
+            // SAFETY: the library wrote it.
+            unsafe { anteroom_text_free(&mut error) };
+            // SAFETY: the library wrote it.
+            unsafe { anteroom_decision_free(&mut decision) };
+        }
+        // SAFETY: it was given out and not freed.
+        unsafe { anteroom_engine_free(&mut engine) };
+    }
 }

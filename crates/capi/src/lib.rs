@@ -22,6 +22,8 @@
 //! * Structs begin with their size. A caller that was compiled with an older header works with a newer library, and the
 //!   other way round as long as the caller leaves what is new at zero.
 
+#![warn(clippy::multiple_unsafe_ops_per_block)]
+
 #[cfg(not(panic = "unwind"))]
 compile_error!("a panic must be caught at the interface, so this library needs panic = \"unwind\"");
 

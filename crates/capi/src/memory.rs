@@ -74,7 +74,7 @@ impl<'a> Lent<'a> {
         unsafe { std::ptr::copy_nonoverlapping(pointer.cast::<u8>(), copy.as_mut_ptr().cast::<u8>(), known) };
         for at in known..size {
             // SAFETY: it is within the caller's struct.
-            if unsafe { pointer.cast::<u8>().add(at).read() } != 0 {
+            if unsafe { pointer.cast::<u8>().wrapping_add(at).read() } != 0 {
                 let text =
                     format!("{} says something that only a later version of the library knows", T::NAME);
                 return Err(Failure::Unsupported(text));
@@ -175,14 +175,9 @@ pub(crate) unsafe fn write<T: Versioned>(pointer: *mut T, value: T) -> Result<()
     check_size::<T>(size)?;
     let own = std::ptr::from_ref(&value).cast::<u8>();
     let known = size.min(size_of::<T>()) - size_of::<usize>();
-    // SAFETY: both begin with their size, which stays the caller's, and have at least `known` bytes after it.
-    unsafe {
-        std::ptr::copy_nonoverlapping(
-            own.add(size_of::<usize>()),
-            pointer.cast::<u8>().add(size_of::<usize>()),
-            known,
-        );
-    }
+    let behind_size = pointer.cast::<u8>().wrapping_add(size_of::<usize>());
+    // SAFETY: both begin with their size, which stays the caller's, and have `known` bytes behind it.
+    unsafe { std::ptr::copy_nonoverlapping(own.wrapping_add(size_of::<usize>()), behind_size, known) };
     Ok(())
 }
 

@@ -2,4 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this whole binary is a test, its helpers too")]
 
+mod caller;
+#[path = "../../../protocol/tests/it/cases.rs"]
+mod cases;
 mod header;
+mod misuse;
+mod programs;
+mod vectors;
