@@ -7,8 +7,10 @@ use serde::Deserialize;
 use super::check::Mistake;
 
 /// Longest prefix of keys, in bytes.
+#[cfg(feature = "valkey")]
 const PREFIX_BYTES_MAX: usize = 50;
 /// Most replicas that a save can be told to wait for.
+#[cfg(feature = "valkey")]
 const WAIT_REPLICAS_MAX: i64 = 10;
 
 /// Where everything is kept. Debug output shows no password.
@@ -39,6 +41,10 @@ pub(crate) enum StoreKind {
 /// As typed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(
+    not(feature = "valkey"),
+    allow(dead_code, reason = "a build without servers reads their settings all the same")
+)]
 pub(super) struct TypedStore {
     kind: String,
     url: String,

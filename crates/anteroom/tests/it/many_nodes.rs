@@ -180,8 +180,9 @@ async fn i2_i4_no_place_is_given_twice_by_nodes_that_are_killed_cut_off_and_adde
     for visitor in visitors.iter().filter(|visitor| !visitor.went_straight_through).step_by(20) {
         for node in &world.nodes {
             let (answer, _) = ask(&http, &node.base, visitor).await;
-            assert_eq!(answer["state"], "waiting", "{answer}");
-            assert!(answer["peopleAhead"].as_u64().unwrap() < visitor.tag());
+            // Those in front may have been called meanwhile.
+            assert!(matches!(answer["state"].as_str(), Some("waiting" | "admitted")), "{answer}");
+            assert!(answer["peopleAhead"].as_u64().unwrap() < visitor.tag(), "{answer}");
         }
     }
 }
