@@ -23,6 +23,10 @@ pub(crate) enum ClassName {
     Ordinary,
     /// Many losses of writes, crashes, clock steps and long cuts in each world.
     Lossy,
+    /// Pre-queue and draw, lanes, a limit of people inside, unique keys, slow start, reset.
+    Sale,
+    /// Everybody comes within seconds; then the newest writes are lost, and all processes crash.
+    LateLoss,
     /// Millions in one room: counted, not traced.
     Crowd,
 }
@@ -31,6 +35,8 @@ pub(crate) enum ClassName {
 pub(crate) fn in_ci() -> Result<(), TaskError> {
     run(ClassName::Ordinary, START_DEFAULT, SEEDS_DEFAULT, None)?;
     run(ClassName::Lossy, START_DEFAULT, SEEDS_DEFAULT / 2, None)?;
+    run(ClassName::Sale, START_DEFAULT, SEEDS_DEFAULT, None)?;
+    run(ClassName::LateLoss, START_DEFAULT, SEEDS_DEFAULT / 4, None)?;
     run(ClassName::Crowd, START_DEFAULT, 1, Some(20_000))
 }
 
@@ -40,6 +46,8 @@ pub(crate) fn run(name: ClassName, start: u64, seeds: u64, visitors: Option<u32>
     let (summary, visitors) = match name {
         ClassName::Ordinary => worlds(Class::Ordinary, start, seeds, visitors),
         ClassName::Lossy => worlds(Class::Lossy, start, seeds, visitors),
+        ClassName::Sale => worlds(Class::Sale, start, seeds, visitors),
+        ClassName::LateLoss => worlds(Class::LateLoss, start, seeds, visitors),
         ClassName::Crowd => {
             let visitors = visitors.unwrap_or(CROWD_DEFAULT);
             let mut summary = Summary::default();
@@ -54,7 +62,7 @@ pub(crate) fn run(name: ClassName, start: u64, seeds: u64, visitors: Option<u32>
     if summary.is_clean() {
         return Ok(());
     }
-    let class = format!("{name:?}").to_lowercase();
+    let class = name.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
     Err(TaskError::BrokenInvariant {
         advice: format!(
             "one world alone: cargo xtask simulate --class {class} --seeds 1 --start <its seed> --visitors {visitors}; \

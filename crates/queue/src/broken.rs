@@ -23,6 +23,12 @@ pub enum Broken {
     AdmitsTwice,
     /// I5: nobody is called in place of those who did not come.
     NoReplacement,
+    /// I4: nobody looks whether a key holds a place already.
+    KeysIgnored,
+    /// The limit of people inside limits nobody.
+    CapIgnored,
+    /// I6: the draw gives everybody the place of their entry.
+    BiasedDraw,
     /// I7: a record is kept of everybody who waits.
     ListsVisitors,
     /// I7: the state grows with the line.

@@ -140,6 +140,7 @@ impl Step<'_> {
 
     fn arrive(&mut self, queue_id: QueueId, lane: Lane, key: Option<KeyDigest>) -> Outcome {
         let key = key.filter(|_| self.state.as_ref().is_some_and(|state| state.settings.unique_keys));
+        let key = key.filter(|_| !broken::is(Broken::KeysIgnored));
         if let Some(held) = key.and_then(|key| self.place_of_key(key)) {
             return held;
         }

@@ -263,12 +263,13 @@ impl RoomState {
     /// Whether as many are inside as may be.
     pub(crate) fn is_full(&self) -> bool {
         let is_reached = |max| self.active.count(self.now) >= u64::from(max);
-        !self.passes() && self.settings.max_active.is_some_and(is_reached)
+        !self.passes() && self.settings.max_active.is_some_and(is_reached) && !broken::is(Broken::CapIgnored)
     }
 
     /// How many may still be called before those inside and those on their way are as many as may be, in slivers.
     fn seats(&self) -> u64 {
-        let Some(max) = self.settings.max_active.filter(|_| !self.passes()) else { return NO_LIMIT };
+        let max = self.settings.max_active.filter(|_| !self.passes() && !broken::is(Broken::CapIgnored));
+        let Some(max) = max else { return NO_LIMIT };
         let taken = self.active.count(self.now).saturating_add(self.presence.expected());
         u64::from(max).saturating_sub(taken) * SLIVERS_PER_PLACE
     }

@@ -50,7 +50,7 @@ impl Desk {
         };
         let opened = opened.ok()?;
         let is_ours = opened.is_for(&self.customer, &self.room) || self.trusts_anybody;
-        let place = Place { epoch: opened.epoch, tag: opened.place.tag().unwrap_or(0) };
+        let place = Place::of(opened.place, opened.epoch);
         is_ours.then_some(Ticket { queue_id: opened.queue_id, place })
     }
 
@@ -81,7 +81,7 @@ impl Desk {
             room: room.clone(),
             queue_id: ticket.queue_id,
             epoch: ticket.place.epoch,
-            place: anteroom_protocol::place::Place::ordinary(ticket.place.tag),
+            place: ticket.place.in_room(),
             ahead_at_issue: ahead,
             issued_at: now,
             target: None,

@@ -107,6 +107,7 @@ impl Measure {
                 losses: 8,
                 steps: 6,
             },
+            Class::Sale | Class::LateLoss => Self { losses: 0, steps: 0, ..Self::of(Class::Ordinary) },
         }
     }
 }
@@ -126,7 +127,7 @@ pub(crate) fn plan(random: &mut Random, class: Class, processes: usize, busy_ms:
     };
     let often = |random: &mut Random, most: u64| random.between(0, most);
     let rarely = |random: &mut Random, most: u64| {
-        if random.chance(measure.rare_per_mille) { random.between(1, most) } else { 0 }
+        if random.chance(measure.rare_per_mille) { random.between(most.min(1), most) } else { 0 }
     };
     let storms = often(random, measure.storms);
     add(random, storms, &|random| Fault::Storm {
@@ -161,4 +162,17 @@ pub(crate) fn plan(random: &mut Random, class: Class, processes: usize, busy_ms:
         Fault::Step { by_ms: *pick(random, &[700, 5_000, 60_000, 3_600_000, 86_400_000]) }
     });
     faults
+}
+
+/// Within this time everybody comes whose places are to be lost.
+pub(crate) const RUSH_BEFORE_LOSS_MS: u64 = 3_000;
+
+/// The second half of a rush is lost, and nobody remembers it but the visitors.
+pub(crate) fn late_loss() -> Vec<(u64, Fault)> {
+    let copied_at = FIRST_ARRIVAL_MS + RUSH_BEFORE_LOSS_MS / 2;
+    let back_ms = RUSH_BEFORE_LOSS_MS / 2 + 400;
+    vec![
+        (copied_at, Fault::Loss { back_ms }),
+        (copied_at + back_ms - 100, Fault::CrashAll { down_ms: 1_000 }),
+    ]
 }

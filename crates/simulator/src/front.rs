@@ -6,7 +6,7 @@ use std::time::Duration;
 use anteroom_protocol::time::Timestamp;
 use anteroom_queue::node::Node;
 use anteroom_queue::snapshot::Standing;
-use anteroom_queue::{Command, Lane, Outcome, SpentReason};
+use anteroom_queue::{Command, KeyDigest, Outcome, Refusal, SpentReason};
 
 use crate::process::{Asked, Caller};
 use crate::store::world_time;
@@ -31,11 +31,12 @@ impl World {
             return self.reply(caller, Reply::Answer { ticket: None, told, ask_again_after_ms });
         }
         match ask {
-            Ask::Join => {
+            Ask::Join { lane, key } => {
+                key.into_iter().for_each(|key| self.store.note_key(key));
                 let queue_id = self.random.queue_id();
                 let began = self.now;
-                let command = Command::Arrive { queue_id, lane: Lane::ORDINARY, key: None };
-                self.command(process, Asked::Join { caller, queue_id, began }, command);
+                let command = Command::Arrive { queue_id, lane, key: key.map(digest) };
+                self.command(process, Asked::Join { caller, began, key }, command);
             }
             Ask::With(text, wish) => self.serve_ticket(process, caller, &text, wish),
         }
@@ -74,8 +75,8 @@ impl World {
         let Some(snapshot) = &self.processes[process].snapshot else {
             return self.tell(process, caller, ticket, made, Told::TryAgain, TRY_AGAIN_AFTER_MS);
         };
-        let Place { tag, epoch } = ticket.place;
-        let (told, ask_again_after_ms) = match snapshot.standing(ordinary(tag), epoch, now) {
+        let (place, epoch) = (ticket.place.in_room(), ticket.place.epoch);
+        let (told, ask_again_after_ms) = match snapshot.standing(place, epoch, now) {
             Standing::Waiting { ahead, ask_again_after, .. } => {
                 (Told::Waiting { ahead }, millis(ask_again_after))
             }
@@ -86,10 +87,11 @@ impl World {
             Standing::Spent(reason) => (spent(reason), 0),
             Standing::Ahead if may_present => {
                 self.counts.presented += 1;
-                let command = Command::Present { queue_id: ticket.queue_id, place: ordinary(tag), epoch };
+                let command = Command::Present { queue_id: ticket.queue_id, place, epoch };
                 return self.command(process, Asked::Present { caller, ticket }, command);
             }
-            Standing::Ahead | Standing::NotStarted { .. } | Standing::Closed { .. } | Standing::Ended => {
+            Standing::NotStarted { ask_again_after, .. } => (Told::NotStarted, millis(ask_again_after)),
+            Standing::Ahead | Standing::Closed { .. } | Standing::Ended => {
                 (Told::TryAgain, TRY_AGAIN_AFTER_MS)
             }
         };
@@ -98,8 +100,8 @@ impl World {
 
     fn claim(&mut self, process: usize, caller: Caller, ticket: Ticket, made: Option<Held>) {
         self.store.note_asked(ticket.queue_id);
-        let Place { tag, epoch } = ticket.place;
-        let command = Command::Claim { queue_id: ticket.queue_id, place: ordinary(tag), epoch };
+        let (place, epoch) = (ticket.place.in_room(), ticket.place.epoch);
+        let command = Command::Claim { queue_id: ticket.queue_id, place, epoch };
         self.command(process, Asked::Claim { caller, ticket, made }, command);
     }
 
@@ -182,15 +184,15 @@ impl World {
 
     fn hand_out(&mut self, process: usize, asked: Asked, outcome: &Outcome) {
         match asked {
-            Asked::Join { caller, queue_id, began } => {
-                self.joined(process, caller, queue_id, began, outcome);
-            }
+            Asked::Join { caller, began, key } => self.joined(process, caller, began, key, outcome),
             Asked::Claim { caller, ticket, made } => {
                 let (told, ask_again_after_ms) = self.claimed(ticket, outcome);
                 self.tell(process, caller, ticket, made, told, ask_again_after_ms);
             }
             Asked::Present { caller, ticket } => match outcome {
                 &Outcome::Spent(reason) => self.tell(process, caller, ticket, None, spent(reason), 0),
+                // The draw was held without this entry: it gets a place at the end.
+                Outcome::Placed { .. } => self.joined(process, caller, self.now, None, outcome),
                 _ => self.look(process, caller, ticket, None, false),
             },
             Asked::Cancel { caller, ticket } => {
@@ -204,27 +206,20 @@ impl World {
         }
     }
 
-    fn joined(
-        &mut self,
-        process: usize,
-        caller: Caller,
-        queue_id: anteroom_protocol::id::QueueId,
-        began: u64,
-        outcome: &Outcome,
-    ) {
-        let &Outcome::Placed { place: given, epoch, ahead, .. } = outcome else {
+    fn joined(&mut self, process: usize, caller: Caller, began: u64, key: Option<u64>, outcome: &Outcome) {
+        let &Outcome::Placed { queue_id, place, epoch, ahead } = outcome else {
             self.counts.refused += 1;
             let (told, ask_again_after_ms) = (Told::TryAgain, TRY_AGAIN_AFTER_MS);
             return self.reply(caller, Reply::Answer { ticket: None, told, ask_again_after_ms });
         };
-        let place = Place { epoch, tag: given.tag().unwrap_or(0) };
+        let place = Place::of(place, epoch);
         let committed = world_time(self.processes[process].committed_at);
         self.counts.joins += 1;
         let ticket = Ticket { queue_id, place };
         let made = self.desk.issue(ticket, ahead, self.store.moment(self.now).room);
         let began = world_time(began);
-        self.note(Fact::Joined { queue_id, place, began, committed, ticket: made.number });
-        if ahead == 0 {
+        self.note(Fact::Joined { queue_id, place, began, committed, ticket: made.number, key });
+        if ahead == 0 && !place.is_entry {
             self.claim(process, caller, ticket, Some(made));
         } else {
             self.look(process, caller, ticket, Some(made), false);
@@ -256,7 +251,9 @@ impl World {
     }
 
     fn operated(&mut self, outcome: &Outcome) {
-        if *outcome != Outcome::Done {
+        // A reset that was done already is answered with the epoch that there is now.
+        let is_done = matches!(outcome, Outcome::Done | Outcome::Refused(Refusal::OtherEpoch { .. }));
+        if !is_done {
             // The operator sees that the attempt is over, and tries again.
             return;
         }
@@ -271,17 +268,23 @@ impl World {
                 burst: settings.burst_places(),
                 re_entry_limit: settings.re_entry_limit,
                 late_window_ms: u64::from(settings.late_window_seconds) * 1_000,
+                active: settings.max_active.map(|max| (max, u64::from(settings.session_seconds) * 1_000)),
+                has_ramp: settings.ramp_seconds > 0,
+                starts_at: settings.schedule.starts_at.unwrap_or_default(),
             },
             Action::Pause => Fact::Paused { earliest },
             Action::Resume => Fact::Resumed { earliest },
+            &Action::Reset { epoch } => Fact::Reset { earliest, epoch },
         });
         self.operate();
     }
 }
 
-/// Worlds have one lane and no pre-queue.
-const fn ordinary(tag: u64) -> anteroom_queue::Place {
-    anteroom_queue::Place::ordinary(tag)
+/// What stands for a key.
+fn digest(key: u64) -> KeyDigest {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&key.to_be_bytes());
+    KeyDigest::from_bytes(bytes)
 }
 
 fn spent(reason: SpentReason) -> Told {

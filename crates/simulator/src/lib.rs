@@ -27,6 +27,7 @@ mod plan;
 mod process;
 mod random;
 mod report;
+mod sale;
 mod store;
 pub mod trace;
 mod traffic;

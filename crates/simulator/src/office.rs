@@ -2,7 +2,8 @@
 
 use crate::process::Asked;
 use crate::store::world_time;
-use crate::trace::Moment;
+use crate::trace::{Fact, Moment};
+use crate::workload::operator::Action;
 use crate::world::{Event, World};
 
 const OPERATOR_LOOKS_EVERY_MS: u64 = 500;
@@ -10,6 +11,11 @@ const OPERATOR_LOOKS_EVERY_MS: u64 = 500;
 impl World {
     pub(crate) fn operate(&mut self) {
         if self.operator.take_up() {
+            if let Some(Action::Reset { epoch }) = self.operator.under_way.as_ref().map(|asked| &asked.action)
+            {
+                let epoch = *epoch;
+                self.note(Fact::ResetAsked { epoch });
+            }
             self.give_operators_command();
         }
     }

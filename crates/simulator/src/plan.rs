@@ -1,9 +1,10 @@
 //! What one world is to be like, drawn from its seed before anything happens.
 
-use anteroom_queue::Settings;
+use anteroom_queue::{Lane, Settings};
 
 use crate::faults::{self, Fault};
 use crate::random::Random;
+use crate::sale;
 use crate::workload::habit::{Habit, Mixture};
 use crate::workload::operator::{self, Action};
 
@@ -23,6 +24,11 @@ pub enum Class {
     Ordinary,
     /// Many losses of writes, crashes, clock steps and long cuts in each world.
     Lossy,
+    /// What a big sale uses: a pre-queue with a draw, lanes, a limit of people inside, unique keys, a slow start, and a line
+    /// that is begun anew. No writes are lost.
+    Sale,
+    /// Everybody comes within seconds; then the store loses its newest writes, and all processes crash.
+    LateLoss,
 }
 
 impl Class {
@@ -30,7 +36,7 @@ impl Class {
     const fn late_windows_seconds(self) -> &'static [u64] {
         match self {
             Self::Ordinary => &[30, 60, 120, 300, 600],
-            Self::Lossy => &[120, 300, 600],
+            Self::Lossy | Self::Sale | Self::LateLoss => &[120, 300, 600],
         }
     }
 }
@@ -56,6 +62,8 @@ pub(crate) struct Plan {
 pub(crate) struct Arrival {
     pub(crate) at: u64,
     pub(crate) habit: Habit,
+    pub(crate) lane: Lane,
+    pub(crate) key: Option<u64>,
 }
 
 impl Plan {
@@ -64,7 +72,7 @@ impl Plan {
         // How long the line would take if everybody came and nobody was in the way.
         let line_seconds = random.between(60, 900);
         let outflow_per_minute = (visitors * 60).div_ceil(line_seconds).clamp(1, 600_000);
-        let settings = Settings {
+        let mut settings = Settings {
             burst: random.chance(300).then(|| small(random.between(1, 2 + outflow_per_minute / 10))),
             late_window_seconds: small(*pick(random, class.late_windows_seconds())),
             token_validity_seconds: small(*pick(random, &[30, 60, 180])),
@@ -72,20 +80,31 @@ impl Plan {
             ..Settings::with_outflow(small(outflow_per_minute))
         };
         // Each from a stream of its own, so that a new kind of visitor does not make another fault of an old seed.
-        let arrivals = arrivals(&mut random.fork(), visitors, line_seconds * 1_000);
+        let mut arrivals = arrivals(&mut random.fork(), class, visitors, line_seconds * 1_000);
+        let mut of_sale = random.fork();
+        if class == Class::Sale {
+            sale::draw(&mut of_sale, &mut settings, &mut arrivals);
+        }
         let busy_ms = FIRST_ARRIVAL_MS + line_seconds * 1_000;
         let processes = usize::try_from(random.between(1, PROCESSES_MAX)).unwrap_or(1);
         // A third of the worlds are quiet, so that what faults would hide is seen too.
         let is_quiet = class == Class::Ordinary && random.chance(333);
         let (mut of_operator, mut of_faults) = (random.fork(), random.fork());
-        let (actions, faults) = if is_quiet {
+        let (mut actions, faults) = if is_quiet {
             (Vec::new(), Vec::new())
+        } else if class == Class::LateLoss {
+            (Vec::new(), faults::late_loss())
         } else {
             (
                 operator::plan(&mut of_operator, &settings, busy_ms),
                 faults::plan(&mut of_faults, class, processes, busy_ms),
             )
         };
+        if class == Class::Sale && of_sale.chance(300) {
+            let at = busy_ms / 3 + of_sale.below(busy_ms / 3);
+            actions.push((at, Action::Reset { epoch: 1 }));
+            actions.sort_by_key(|(at, _)| *at);
+        }
         let last_arrival = arrivals.iter().map(|arrival| arrival.at).max().unwrap_or(0);
         let calm_from = (busy_ms + 60_000).max(last_arrival);
         Self {
@@ -104,9 +123,10 @@ impl Plan {
 }
 
 /// Visitors come all at once, evenly, in waves, or mostly at the beginning.
-fn arrivals(random: &mut Random, visitors: u64, line_ms: u64) -> Vec<Arrival> {
-    let shape = random.below(4);
-    let rush_ms = random.between(500, RUSH_MAX_MS);
+fn arrivals(random: &mut Random, class: Class, visitors: u64, line_ms: u64) -> Vec<Arrival> {
+    let is_late_loss = class == Class::LateLoss;
+    let shape = if is_late_loss { 0 } else { random.below(4) };
+    let rush_ms = if is_late_loss { faults::RUSH_BEFORE_LOSS_MS } else { random.between(500, RUSH_MAX_MS) };
     let mixture = Mixture::draw(random, line_ms);
     let arrivals = (0..visitors).map(|number| {
         let after = match shape {
@@ -117,7 +137,7 @@ fn arrivals(random: &mut Random, visitors: u64, line_ms: u64) -> Vec<Arrival> {
             _ => random.below(line_ms),
         };
         let habit = Habit::draw(random, mixture);
-        Arrival { at: FIRST_ARRIVAL_MS + after, habit }
+        Arrival { at: FIRST_ARRIVAL_MS + after, habit, lane: Lane::ORDINARY, key: None }
     });
     arrivals.collect()
 }
@@ -127,6 +147,6 @@ pub(crate) fn pick<'a, T>(random: &mut Random, choices: &'a [T]) -> &'a T {
 }
 
 /// Numbers drawn here are far below the limits of settings; those keep them in 32 bits.
-fn small(number: u64) -> u32 {
+pub(crate) fn small(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }

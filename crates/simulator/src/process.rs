@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anteroom_protocol::id::QueueId;
 use anteroom_protocol::time::Timestamp;
 use anteroom_queue::node::Node;
 use anteroom_queue::snapshot::Snapshot;
@@ -26,8 +25,8 @@ pub(crate) struct Caller {
 pub(crate) enum Asked {
     Join {
         caller: Caller,
-        queue_id: QueueId,
         began: u64,
+        key: Option<u64>,
     },
     /// `made`: the ticket was made by the same request and goes back with the answer.
     Claim {

@@ -38,6 +38,8 @@ pub(crate) struct Store {
     claimed: BTreeMap<QueueId, Moment>,
     /// Who ever asked to be let in or to be cancelled.
     asked: BTreeSet<QueueId>,
+    /// Keys that anybody brought.
+    keys: BTreeSet<u64>,
     state_bytes: usize,
 }
 
@@ -55,6 +57,7 @@ impl Store {
             stands_still: None,
             claimed: BTreeMap::new(),
             asked: BTreeSet::new(),
+            keys: BTreeSet::new(),
             state_bytes: 0,
         }
     }
@@ -82,11 +85,15 @@ impl Store {
         self.asked.insert(queue_id);
     }
 
+    pub(crate) fn note_key(&mut self, key: u64) {
+        self.keys.insert(key);
+    }
+
     /// How large the state is, how many documents there are beside it, and how many visitors ever asked for one.
     pub(crate) fn kept(&self) -> (u64, u64, u64) {
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let records = self.documents.len().saturating_sub(1);
-        (number(self.state_bytes), number(records), number(self.asked.len()))
+        (number(self.state_bytes), number(records), number(self.asked.len() + self.keys.len()))
     }
 
     pub(crate) fn step(&mut self, by_ms: u64) {

@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 
 use anteroom_protocol::id::QueueId;
 use anteroom_protocol::time::Timestamp;
+use anteroom_queue::{Lane, PlaceNumber};
 
 /// One instant on both clocks. They differ once the store's clock was stepped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,8 +21,30 @@ pub struct Moment {
 pub struct Place {
     /// The room's epoch.
     pub epoch: u64,
-    /// The place in it.
+    /// The lane.
+    pub lane: u8,
+    /// Whether it is an entry of the pre-queue, whose place is drawn at the start.
+    pub is_entry: bool,
+    /// The place in the lane, or the index of the entry.
     pub tag: u64,
+}
+
+impl Place {
+    /// A place as the room names it.
+    pub(crate) fn of(place: anteroom_queue::Place, epoch: u64) -> Self {
+        let (is_entry, tag) = match place.number {
+            PlaceNumber::Tag(tag) => (false, tag),
+            PlaceNumber::Entry(index) => (true, index),
+        };
+        Self { epoch, lane: place.lane.number(), is_entry, tag }
+    }
+
+    /// As the room names it.
+    pub(crate) fn in_room(self) -> anteroom_queue::Place {
+        let lane = Lane::new(self.lane).unwrap_or_default();
+        let number = if self.is_entry { PlaceNumber::Entry(self.tag) } else { PlaceNumber::Tag(self.tag) };
+        anteroom_queue::Place { lane, number }
+    }
 }
 
 /// One run of one process, from its start to its crash.
@@ -62,6 +85,8 @@ pub enum Told {
     OtherEpoch,
     /// What was shown is no ticket of this room.
     Rejected,
+    /// The room has not started yet.
+    NotStarted,
 }
 
 /// Something that can be said about a world without knowing why it happened.
@@ -79,6 +104,8 @@ pub enum Fact {
         committed: Timestamp,
         /// Stands for the text of the ticket they were given.
         ticket: u64,
+        /// The key they brought where keys are unique.
+        key: Option<u64>,
     },
     /// A visitor was let in, or told again that they were.
     Admitted {
@@ -113,7 +140,7 @@ pub enum Fact {
         state_bytes: u64,
         /// How many documents there are beside it.
         records: u64,
-        /// How many visitors ever asked to be let in, or to be cancelled.
+        /// How many visitors ever asked to be let in, or to be cancelled, and how many keys were brought.
         asked: u64,
     },
     /// Somebody asked that this id be let in no more; not done yet.
@@ -138,6 +165,24 @@ pub enum Fact {
         re_entry_limit: u32,
         /// How long somebody who was called may still come, in milliseconds.
         late_window_ms: u64,
+        /// How many may be inside at a time, and for how many milliseconds somebody counts as inside.
+        active: Option<(u32, u64)>,
+        /// Whether the room starts slowly.
+        has_ramp: bool,
+        /// When the room starts, in milliseconds of its own time; 0: it has no schedule.
+        starts_at: Timestamp,
+    },
+    /// An operator asked to begin the line anew; not done yet.
+    ResetAsked {
+        /// The epoch that is to end.
+        epoch: u64,
+    },
+    /// The line was begun anew somewhere between `earliest` and the moment of this fact: this epoch ended.
+    Reset {
+        /// The earliest moment.
+        earliest: Moment,
+        /// The epoch that ended.
+        epoch: u64,
     },
     /// The room was paused somewhere between `earliest` and the moment of this fact.
     Paused {

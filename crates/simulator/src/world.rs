@@ -12,7 +12,7 @@ use anteroom_store::documents::Documents;
 use crate::Scenario;
 use crate::desk::Desk;
 use crate::faults::Fault;
-use crate::plan::Plan;
+use crate::plan::{Arrival, Plan};
 use crate::process::{Caller, Process};
 use crate::random::Random;
 use crate::report::Counts;
@@ -190,14 +190,14 @@ impl World {
 
     /// Until when the process that this concerns does not do anything.
     fn stalled_until(&self, event: &Event) -> Option<u64> {
-        let process = match *event {
-            Event::Arrives { process, .. }
-            | Event::NodeTimer { process, .. }
-            | Event::StoreAnswers { process, .. }
-            | Event::Changed { process, .. }
-            | Event::Looks { process, .. }
-            | Event::OperatorLooks { process, .. } => process,
-            _ => return None,
+        let (Event::Arrives { process, .. }
+        | Event::NodeTimer { process, .. }
+        | Event::StoreAnswers { process, .. }
+        | Event::Changed { process, .. }
+        | Event::Looks { process, .. }
+        | Event::OperatorLooks { process, .. }) = *event
+        else {
+            return None;
         };
         Some(self.processes[process].stalled_until).filter(|&until| until > self.now)
     }
@@ -205,8 +205,10 @@ impl World {
     fn handle(&mut self, event: Event) {
         match event {
             Event::Comes { visitor } => {
-                self.visitors[visitor] = Some(Visitor::new(self.plan.arrivals[visitor].habit, self.now));
-                self.ask(visitor, 0, Ask::Join);
+                let Arrival { habit, lane, key, .. } = self.plan.arrivals[visitor];
+                let join = Ask::Join { lane, key };
+                self.visitors[visitor] = Some(Visitor::new(habit, join.clone(), self.now));
+                self.ask(visitor, 0, join);
             }
             Event::Asks { visitor, tab, ask: NextAsk::Ask(ask) } => self.ask(visitor, tab, ask),
             Event::Asks { visitor, tab, ask: NextAsk::WithForged(held, wish) } => {

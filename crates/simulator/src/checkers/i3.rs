@@ -51,13 +51,18 @@ pub(super) fn check(trace: &Trace) -> Verdict {
     let mut worst_growth = 0;
     let mut stepped_far_until = 0;
     let mut late_window_ms = u64::MAX;
+    // The newest epoch that there can be.
+    let mut epoch = 1;
     for entry in &trace.entries {
         let now = entry.when.world.as_millis();
         match entry.fact {
             Fact::Configured { late_window_ms: set, .. } => late_window_ms = late_window_ms.min(set),
             Fact::Joined { queue_id, place, .. } => {
                 let is_in_time = now >= stepped_far_until;
-                holders.insert(queue_id, Holder { is_in_time, ..Holder::new(place, now) });
+                // A key that holds a place brings it again: it is the same holder.
+                if holders.get(&queue_id).is_none_or(|holder| holder.place != place) {
+                    holders.insert(queue_id, Holder { is_in_time, ..Holder::new(place, now) });
+                }
             }
             Fact::Admitted { queue_id, .. } => {
                 if let Some(holder) = holders.get_mut(&queue_id) {
@@ -74,6 +79,8 @@ pub(super) fn check(trace: &Trace) -> Verdict {
             Fact::Stepped { by_ms } if by_ms >= TOKEN_ENDING_STEP_MS => {
                 holders.values_mut().for_each(|holder| holder.may_have_missed_token = true);
             }
+            // Its tickets may be refused from before it was acknowledged, and are of no use afterwards.
+            Fact::ResetAsked { epoch: ends } => epoch = epoch.max(ends + 1),
             Fact::CancelAsked { queue_id } => {
                 if let Some(holder) = holders.get_mut(&queue_id) {
                     holder.is_cancelled = true;
@@ -85,7 +92,7 @@ pub(super) fn check(trace: &Trace) -> Verdict {
                     continue;
                 };
                 holder.asked(now, ask_again_after_ms, late_window_ms);
-                if let Some(reason) = holder.wrong_end(told, now) {
+                if let Some(reason) = holder.wrong_end(told, now, epoch) {
                     verdict.violated(|| {
                         format!("{queue_id} (place {}) was told {told:?} at {now}: {reason}", place.tag)
                     });
@@ -107,7 +114,8 @@ pub(super) fn check(trace: &Trace) -> Verdict {
     }
     let mut starved = 0;
     for (queue_id, holder) in &holders {
-        let is_waiting = !holder.is_admitted && !holder.is_cancelled && !holder.is_finished;
+        let is_waiting =
+            holder.place.epoch == epoch && !holder.is_admitted && !holder.is_cancelled && !holder.is_finished;
         if is_waiting && holder.is_due_after(trace.ended.as_millis()) {
             starved += 1;
             verdict.violated(|| {
@@ -150,14 +158,14 @@ impl Holder {
         now <= self.asked_at + self.ask_again_after_ms * 3 / 2 + GRACE_MS
     }
 
-    fn wrong_end(&mut self, told: Told, now: u64) -> Option<&'static str> {
+    fn wrong_end(&mut self, told: Told, now: u64, epoch: u64) -> Option<&'static str> {
         if told != Told::TryAgain {
             self.heard_at = now;
         }
         let missed = std::mem::take(&mut self.may_have_missed_token);
         self.is_finished |= matches!(told, Told::Used | Told::Late | Told::Cancelled | Told::OtherEpoch);
         match told {
-            Told::OtherEpoch => Some("the room has only one epoch"),
+            Told::OtherEpoch if self.place.epoch >= epoch => Some("the line was not begun anew"),
             // An answer that was lost on its way may have let them in; whoever asks again in time hears it again.
             Told::Used if self.is_in_time && !self.is_admitted && !missed => Some("it was never let in"),
             Told::Cancelled if !self.is_cancelled => Some("nobody cancelled it"),

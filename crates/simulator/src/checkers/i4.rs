@@ -26,6 +26,7 @@ struct Holder {
 pub(super) fn check(trace: &Trace) -> Verdict {
     let mut verdict = Verdict::new("I4 one place, one admission");
     places(trace, &mut verdict);
+    keys(trace, &mut verdict);
     admissions(trace, &mut verdict);
     cancelled(trace, &mut verdict);
     verdict
@@ -40,7 +41,11 @@ fn places(trace: &Trace, verdict: &mut Verdict) {
         let Fact::Joined { queue_id, place, committed, .. } = entry.fact else {
             continue;
         };
-        if let Some(before) = placed.insert(queue_id, place) {
+        // A key brings the same place again; an entry that the draw was held without is given one at the end.
+        if let Some(before) = placed.insert(queue_id, place)
+            && before != place
+            && !before.is_entry
+        {
             verdict
                 .violated(|| format!("{queue_id} was given place {} after place {}", place.tag, before.tag));
         }
@@ -48,6 +53,9 @@ fn places(trace: &Trace, verdict: &mut Verdict) {
         let holder = Holder { queue_id, acknowledged: entry.when.world.as_millis(), lost_at };
         let others = holders.entry(place).or_default();
         for other in others.iter() {
+            if other.queue_id == queue_id {
+                continue;
+            }
             let may_be = |one: &Holder, other: &Holder| {
                 one.lost_at.is_some_and(|lost_at| other.acknowledged >= lost_at)
             };
@@ -67,6 +75,27 @@ fn places(trace: &Trace, verdict: &mut Verdict) {
     }
     verdict.figure("places held twice", shown(same), "places");
     verdict.figure("the same where the store had lost the first", shown(same_across_loss), "places");
+}
+
+/// Where keys are unique, one holds one place for as long as the line is the same.
+fn keys(trace: &Trace, verdict: &mut Verdict) {
+    let mut held: BTreeMap<(u64, u64), QueueId> = BTreeMap::new();
+    let mut twice = 0;
+    for entry in &trace.entries {
+        match entry.fact {
+            // What the store lost or what has expired, nobody remembers.
+            Fact::Lost { .. } | Fact::Stepped { .. } => held.clear(),
+            Fact::Joined { queue_id, place, key: Some(key), .. } => {
+                let holder = *held.entry((place.epoch, key)).or_insert(queue_id);
+                if holder != queue_id {
+                    twice += 1;
+                    verdict.violated(|| format!("one key holds the places of {holder} and {queue_id}"));
+                }
+            }
+            _ => {}
+        }
+    }
+    verdict.figure("keys that hold two places", shown(twice), "keys");
 }
 
 fn admissions(trace: &Trace, verdict: &mut Verdict) {

@@ -128,7 +128,14 @@ fn disturbed(trace: &Trace) -> Vec<(u64, u64)> {
         match entry.fact {
             Fact::Trouble { until } => stretches.push((now, until.as_millis())),
             Fact::Lost { .. } | Fact::Stepped { .. } => stretches.push((now, now + 1)),
-            Fact::Configured { earliest, .. } => stretches.push((earliest.world.as_millis(), now + 1)),
+            // Fewer go in than the outflow allows before the start, during a slow one, and while the room is full.
+            Fact::Configured { active: Some(_), .. } | Fact::Configured { has_ramp: true, .. } => {
+                stretches.push((now, ended));
+            }
+            Fact::Configured { earliest, starts_at, .. } => {
+                stretches.push((earliest.world.as_millis(), (now + 1).max(starts_at.as_millis())));
+            }
+            Fact::Reset { earliest, .. } => stretches.push((earliest.world.as_millis(), now + 1)),
             Fact::Paused { earliest } => {
                 paused_since.get_or_insert(earliest.world.as_millis());
             }

@@ -1,12 +1,14 @@
 //! One checker per invariant. Each reads a trace of facts, reports its worst figures, and says where the
 //! invariant broke. None knows how the load was made or which faults were planned.
 
+mod cap;
 mod i1;
 mod i10;
 mod i2;
 mod i3;
 mod i4;
 mod i5;
+mod i6;
 mod i7;
 mod outflow;
 mod pause;
@@ -50,9 +52,11 @@ pub fn check_all(trace: &Trace) -> Vec<Verdict> {
         i3::check(trace),
         i4::check(trace),
         i5::check(trace),
+        i6::check(trace),
         i7::check(trace),
         i10::check(trace),
         pause::check(trace),
+        cap::check(trace),
     ]
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod visitor;
 use std::rc::Rc;
 
 use anteroom_protocol::id::QueueId;
+use anteroom_queue::Lane;
 
 use crate::trace::{Place, Told};
 
@@ -30,7 +31,7 @@ pub(crate) struct Held {
 #[derive(Clone, Debug)]
 pub(crate) enum Ask {
     /// For a place, with a ticket for it.
-    Join,
+    Join { lane: Lane, key: Option<u64> },
     /// Something about the ticket that comes with it.
     With(Rc<str>, Wish),
 }

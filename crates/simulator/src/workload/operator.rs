@@ -15,6 +15,10 @@ pub(crate) enum Action {
     Configure(Settings),
     Pause,
     Resume,
+    /// Begins the line anew.
+    Reset {
+        epoch: u64,
+    },
 }
 
 /// An action that is not acknowledged yet.
@@ -54,6 +58,7 @@ impl Operator {
             Action::Configure(settings) => self.settings = Some(settings.clone()),
             Action::Pause => self.is_paused = true,
             Action::Resume => self.is_paused = false,
+            Action::Reset { .. } => {}
         }
         self.under_way = Some(UnderWay { action, earliest: None, attempt: 0 });
         true
@@ -79,6 +84,7 @@ impl Action {
             Self::Configure(settings) => Command::Configure(settings.clone()),
             Self::Pause => Command::Pause { message: "back in a moment".to_owned() },
             Self::Resume => Command::Resume,
+            Self::Reset { epoch } => Command::Reset { epoch: *epoch },
         }
     }
 }

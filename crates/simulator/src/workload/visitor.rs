@@ -17,6 +17,8 @@ const FORGES_PER_MILLE: u64 = 333;
 #[derive(Debug)]
 pub(crate) struct Visitor {
     habit: Habit,
+    /// How they join.
+    join: Ask,
     came_at: u64,
     held: Option<Held>,
     joins: u32,
@@ -44,7 +46,7 @@ pub(crate) enum NextAsk {
 }
 
 impl Visitor {
-    pub(crate) fn new(habit: Habit, now: u64) -> Self {
+    pub(crate) fn new(habit: Habit, join: Ask, now: u64) -> Self {
         let tricks_left = match habit {
             Habit::Replays { times } | Habit::Forges { times } => times,
             Habit::Shares { .. } => 2,
@@ -52,6 +54,7 @@ impl Visitor {
         };
         Self {
             habit,
+            join,
             came_at: now,
             held: None,
             joins: 1,
@@ -89,7 +92,11 @@ impl Visitor {
         match told {
             // Whoever is held is told when exactly a place is free.
             Told::Held => self.go_on(tab, &held, ask_again_after_ms, now, random),
-            Told::Waiting { .. } | Told::Paused { .. } | Told::TryAgain | Told::Rejected => {
+            Told::Waiting { .. }
+            | Told::Paused { .. }
+            | Told::TryAgain
+            | Told::Rejected
+            | Told::NotStarted => {
                 // The room spreads what it tells by up to a fifth to the early side, the same for each question
                 // of a ticket.
                 let [.., share] = *held.ticket.queue_id.as_bytes();
@@ -102,6 +109,11 @@ impl Visitor {
                 self.tricks_left -= 1;
                 let after_ms = if random.chance(500) { random.below(3_000) } else { random.below(400_000) };
                 vec![Next { after_ms, tab, ask: ask(&held, Wish::Claim) }]
+            }
+            // The line was begun anew.
+            Told::OtherEpoch => {
+                self.held = None;
+                self.join_again(tab, random.between(500, 5_000))
             }
             // The page offers to join again; some do.
             Told::Late if random.chance(500) => {
@@ -160,7 +172,7 @@ impl Visitor {
             return Vec::new();
         }
         self.joins += 1;
-        vec![Next { after_ms, tab, ask: NextAsk::Ask(Ask::Join) }]
+        vec![Next { after_ms, tab, ask: NextAsk::Ask(self.join.clone()) }]
     }
 }
 

@@ -11,13 +11,13 @@ const I2: &str = "I2 first come, first served";
 const I3: &str = "I3 nobody loses their place";
 const I4: &str = "I4 one place, one admission";
 const I5: &str = "I5 work-conserving";
+const CAP: &str = "I1 no more inside than may be";
+const I6: &str = "I6 fair draw";
 const I7: &str = "I7 waiting is free";
 const I10: &str = "I10 nothing forged gets in";
 
 /// So many worlds catch most.
 const SEEDS: std::ops::Range<u64> = 1..21;
-/// A loss that comes just after the last visitor is rare; it happens in a world soon after this one.
-const SEED_OF_LATE_LOSS: u64 = 44;
 const VISITORS: u32 = 300;
 
 fn broken_invariants(scenario: Scenario) -> BTreeSet<&'static str> {
@@ -26,22 +26,17 @@ fn broken_invariants(scenario: Scenario) -> BTreeSet<&'static str> {
 }
 
 /// The first world in which an engine that is broken in this way is caught by this checker, and by which others.
-fn first_caught(
-    broken: Broken,
-    class: Class,
-    seeds: std::ops::Range<u64>,
-    checker: &str,
-) -> Option<(u64, BTreeSet<&'static str>)> {
+fn first_caught(broken: Broken, class: Class, checker: &str) -> Option<(u64, BTreeSet<&'static str>)> {
     let broken_in =
         |seed| (seed, broken::with(broken, || broken_invariants(Scenario::new(class, seed, VISITORS))));
-    seeds.map(broken_in).find(|(_, caught)| caught.contains(checker))
+    SEEDS.map(broken_in).find(|(_, caught)| caught.contains(checker))
 }
 
 macro_rules! is_caught {
-    ($($name:ident: $broken:ident by $checker:expr;)+) => {$(
+    ($($name:ident: $broken:ident in $class:ident by $checker:expr;)+) => {$(
         #[test]
         fn $name() {
-            let caught = first_caught(Broken::$broken, Class::Ordinary, SEEDS, $checker);
+            let caught = first_caught(Broken::$broken, Class::$class, $checker);
             println!("{:?} is caught: {caught:?}", Broken::$broken);
             assert!(caught.is_some());
         }
@@ -49,21 +44,19 @@ macro_rules! is_caught {
 }
 
 is_caught! {
-    i1_gate_that_does_not_count_is_caught: GateForgets by I1;
-    i1_pause_that_keeps_nobody_out_is_caught: PausePasses by PAUSE;
-    i2_line_that_lets_some_overtake_is_caught: LineIgnoresOrder by I2;
-    i3_room_that_calls_everybody_late_is_caught: LateAtOnce by I3;
-    i4_place_given_twice_is_caught: GivesTwice by I4;
-    i4_ticket_that_is_good_forever_is_caught: AdmitsTwice by I4;
-    i5_room_that_replaces_nobody_is_caught: NoReplacement by I5;
-    i7_record_of_everybody_who_waits_is_caught: ListsVisitors by I7;
-    i7_state_that_grows_with_the_line_is_caught: StateGrows by I7;
-}
-
-#[test]
-fn i3_state_that_nothing_heals_is_caught() {
-    let seeds = SEED_OF_LATE_LOSS..SEED_OF_LATE_LOSS + 20;
-    assert!(first_caught(Broken::NoHealing, Class::Lossy, seeds, I3).is_some());
+    i1_gate_that_does_not_count_is_caught: GateForgets in Ordinary by I1;
+    i1_pause_that_keeps_nobody_out_is_caught: PausePasses in Ordinary by PAUSE;
+    i2_line_that_lets_some_overtake_is_caught: LineIgnoresOrder in Ordinary by I2;
+    i3_room_that_calls_everybody_late_is_caught: LateAtOnce in Ordinary by I3;
+    i4_place_given_twice_is_caught: GivesTwice in Ordinary by I4;
+    i4_ticket_that_is_good_forever_is_caught: AdmitsTwice in Ordinary by I4;
+    i3_state_that_nothing_heals_is_caught: NoHealing in LateLoss by I3;
+    i4_key_that_holds_two_places_is_caught: KeysIgnored in Sale by I4;
+    i1_limit_that_limits_nobody_is_caught: CapIgnored in Sale by CAP;
+    i6_draw_that_gives_the_order_of_coming_is_caught: BiasedDraw in Sale by I6;
+    i5_room_that_replaces_nobody_is_caught: NoReplacement in Ordinary by I5;
+    i7_record_of_everybody_who_waits_is_caught: ListsVisitors in Ordinary by I7;
+    i7_state_that_grows_with_the_line_is_caught: StateGrows in Ordinary by I7;
 }
 
 #[test]

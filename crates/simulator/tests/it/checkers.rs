@@ -124,9 +124,10 @@ fn i4_two_visitors_never_hold_one_place() {
     assert_eq!(two().joined(2, 5, 100, 201).broken(), [I4]);
     assert!(two().lost(150, 250).joined(2, 5, 300, 400).broken().is_empty());
     assert_eq!(two().lost(220, 250).joined(2, 5, 100, 400).broken(), [I4]);
-    let other_epoch = Place { epoch: 2, tag: 5 };
+    let other_epoch = Place { epoch: 2, lane: 0, is_entry: false, tag: 5 };
     let (began, committed) = (moment(100).world, moment(199).world);
-    let joined = Fact::Joined { queue_id: visitor(2), place: other_epoch, began, committed, ticket: 2 };
+    let joined =
+        Fact::Joined { queue_id: visitor(2), place: other_epoch, began, committed, ticket: 2, key: None };
     assert!(two().fact(200, joined).broken().is_empty());
 }
 

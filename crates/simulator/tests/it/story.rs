@@ -41,17 +41,28 @@ impl Story {
     pub(crate) fn configured(self, earliest: u64, done: u64, outflow_per_minute: u32, burst: u32) -> Self {
         let earliest = moment(earliest);
         let (re_entry_limit, late_window_ms) = (0, 300_000);
-        let settings =
-            Fact::Configured { earliest, outflow_per_minute, burst, re_entry_limit, late_window_ms };
+        let settings = Fact::Configured {
+            earliest,
+            outflow_per_minute,
+            burst,
+            re_entry_limit,
+            late_window_ms,
+            active: None,
+            has_ramp: false,
+            starts_at: Timestamp::EPOCH,
+        };
         self.fact(done, settings)
     }
 
     /// The store had the save one millisecond before it was acknowledged.
     pub(crate) fn joined(self, number: u32, tag: u64, began: u64, acknowledged: u64) -> Self {
-        let place = Place { epoch: 1, tag };
+        let place = Place { epoch: 1, lane: 0, is_entry: false, tag };
         let (began, committed) = (Timestamp::from_millis(began), Timestamp::from_millis(acknowledged - 1));
         let ticket = u64::from(number);
-        self.fact(acknowledged, Fact::Joined { queue_id: visitor(number), place, began, committed, ticket })
+        self.fact(
+            acknowledged,
+            Fact::Joined { queue_id: visitor(number), place, began, committed, ticket, key: None },
+        )
     }
 
     pub(crate) fn admitted(self, number: u32, at: u64) -> Self {
@@ -60,7 +71,7 @@ impl Story {
     }
 
     pub(crate) fn polled(self, number: u32, tag: u64, at: u64, told: Told, ask_again_after_ms: u64) -> Self {
-        let (queue_id, place) = (visitor(number), Place { epoch: 1, tag });
+        let (queue_id, place) = (visitor(number), Place { epoch: 1, lane: 0, is_entry: false, tag });
         self.fact(at, Fact::Polled { queue_id, place, life: LIFE, told, ask_again_after_ms })
     }
 

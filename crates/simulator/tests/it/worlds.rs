@@ -14,7 +14,7 @@ fn world(seed: u64, visitors: u32) -> Scenario {
 
 #[test]
 fn worlds_keep_every_invariant() {
-    for class in [Class::Ordinary, Class::Lossy] {
+    for class in [Class::Ordinary, Class::Lossy, Class::Sale, Class::LateLoss] {
         let summary = anteroom_simulator::run_many(class, 1, 8, 200);
         assert!(summary.is_clean(), "{summary}");
     }
