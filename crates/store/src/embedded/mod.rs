@@ -47,6 +47,9 @@ pub const SAVES_WAITING_MAX: usize = 4_096;
 /// Most loads that wait for the reader.
 pub const LOADS_WAITING_MAX: usize = 4_096;
 
+const WRITER: &str = "anteroom-writer";
+const READER: &str = "anteroom-reader";
+
 /// Opens the store in this data directory, or makes both when they are not there.
 ///
 /// Blocks for some milliseconds; when the file is large or another process is busy with it, longer.
@@ -111,8 +114,8 @@ fn open_with(directory: &Path, options: &Options) -> Result<Embedded, OpenError>
         Writer::new(path.clone(), connection, checksums.clone(), clock.clone(), watchers.clone(), newest);
     let reader = Reader::new(path.clone(), reading, checksums, clock.clone());
     let threads = vec![
-        spawn(&path, "anteroom-writer", move || writer.run(&saves_to_do))?,
-        spawn(&path, "anteroom-reader", move || reader.run(&loads_to_do))?,
+        spawn(&path, WRITER, move || writer.run(&saves_to_do))?,
+        spawn(&path, READER, move || reader.run(&loads_to_do))?,
     ];
     let channels = Some(Channels { saves, loads });
     Ok(Embedded { inner: Arc::new(Inner { path, clock, watchers, channels, threads, _lock: lock }) })
@@ -208,13 +211,24 @@ impl fmt::Debug for Embedded {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // Without senders the threads finish what waits and end. They are waited for, so that whoever drops
-        // the last owner may remove the directory.
-        self.channels = None;
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!(path = %self.path.display(), "a thread of the store ended by a panic");
-            }
+        // Without senders the threads finish what waits and end. They are waited for, so that whoever drops the last
+        // owner may remove the directory; the reader first, because only the last connection works off the log, and of
+        // two that close at the same moment neither is the last.
+        let Some(Channels { saves, loads }) = self.channels.take() else { return };
+        drop(loads);
+        self.join(READER);
+        drop(saves);
+        self.join(WRITER);
+    }
+}
+
+impl Inner {
+    fn join(&mut self, name: &str) {
+        let Some(at) = self.threads.iter().position(|thread| thread.thread().name() == Some(name)) else {
+            return;
+        };
+        if self.threads.swap_remove(at).join().is_err() {
+            tracing::error!(path = %self.path.display(), name, "a thread of the store ended by a panic");
         }
     }
 }

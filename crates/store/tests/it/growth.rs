@@ -30,8 +30,8 @@ async fn log_is_worked_off_while_two_processes_read_without_a_pause() {
     let key = Key::new("room", "state");
     let is_over = Arc::new(AtomicBool::new(false));
     let mut reading = tokio::task::JoinSet::new();
-    for store in stores.iter().cycle().take(6).cloned() {
-        let (key, is_over) = (key.clone(), Arc::clone(&is_over));
+    for store in stores.iter().cycle().take(6) {
+        let (store, key, is_over) = (store.clone(), key.clone(), Arc::clone(&is_over));
         reading.spawn(async move {
             while !is_over.load(Ordering::SeqCst) {
                 store.load(vec![key.clone(); 20]).await.unwrap();
