@@ -38,6 +38,9 @@ const IMPURE: &[&str] = &[
 const NOT_THE_STORE: &[&str] = &["rusqlite", "libsqlite3-sys"];
 const NOT_A_SERVER: &[&str] = &["axum", "rusqlite", "libsqlite3-sys"];
 
+/// The feature of a package with which a test can break it on purpose.
+const BREAKS: &str = "broken";
+
 /// From the floor up, in the order of ARCHITECTURE.md.
 const RULES: &[Rule] = &[
     Rule { package: "anteroom-protocol", may_use: &[], must_not_reach: IMPURE },
@@ -149,6 +152,8 @@ pub(crate) fn metadata(root: &Path) -> Result<Value, TaskError> {
 /// What a package of ours names among ours, and where its manifest is.
 struct Package {
     uses: BTreeSet<String>,
+    /// Whether it turns on what breaks the engine, other than for its tests.
+    can_break: bool,
     manifest: String,
 }
 
@@ -162,9 +167,14 @@ fn packages(root: &Path) -> Result<BTreeMap<String, Package>, TaskError> {
     let ours: BTreeSet<String> = all.iter().map(|package| text(package, "name")).collect();
     let described = all.iter().map(|package| {
         let named = list(package, "dependencies");
+        let can_break = named.iter().any(|dependency| {
+            let features = list(dependency, "features");
+            let is_for_tests = dependency.get("kind").and_then(Value::as_str) == Some("dev");
+            !is_for_tests && features.iter().any(|feature| feature.as_str() == Some(BREAKS))
+        });
         let uses = named.iter().map(|dependency| text(dependency, "name")).filter(|name| ours.contains(name));
         let manifest = text(package, "manifest_path");
-        (text(package, "name"), Package { uses: uses.collect(), manifest })
+        (text(package, "name"), Package { uses: uses.collect(), can_break, manifest })
     });
     Ok(described.collect())
 }
@@ -172,6 +182,9 @@ fn packages(root: &Path) -> Result<BTreeMap<String, Package>, TaskError> {
 fn arrow_faults(packages: &BTreeMap<String, Package>) -> Vec<String> {
     let mut faults = Vec::new();
     for (name, package) in packages {
+        if package.can_break {
+            faults.push(format!("{name} must not turn on the feature {BREAKS}: it is for tests alone"));
+        }
         let Some(rule) = RULES.iter().find(|rule| rule.package == name) else {
             faults.push(format!("{name} is not in the table of crates"));
             continue;
@@ -271,7 +284,8 @@ mod tests {
     use super::*;
 
     fn package(uses: &[&str]) -> Package {
-        Package { uses: uses.iter().map(|name| (*name).to_owned()).collect(), manifest: String::new() }
+        let uses = uses.iter().map(|name| (*name).to_owned()).collect();
+        Package { uses, can_break: false, manifest: String::new() }
     }
 
     fn workspace_as_intended() -> BTreeMap<String, Package> {
@@ -313,6 +327,13 @@ mod tests {
         let mut packages = workspace_as_intended();
         packages.insert("anteroom-room".to_owned(), package(&["anteroom-connector", "anteroom-store"]));
         assert_eq!(arrow_faults(&packages), ["anteroom-room must not use anteroom-connector"]);
+    }
+
+    #[test]
+    fn program_that_can_be_broken_is_reported() {
+        let mut packages = workspace_as_intended();
+        packages.insert("anteroom".to_owned(), Package { can_break: true, ..package(&[]) });
+        assert_eq!(arrow_faults(&packages).len(), 1);
     }
 
     #[test]

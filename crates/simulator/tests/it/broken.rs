@@ -17,7 +17,7 @@ const I7: &str = "I7 waiting is free";
 const I10: &str = "I10 nothing forged gets in";
 
 /// So many worlds catch most.
-const SEEDS: std::ops::Range<u64> = 1..21;
+const SEEDS: std::ops::Range<u64> = 1..101;
 const VISITORS: u32 = 300;
 
 fn broken_invariants(scenario: Scenario) -> BTreeSet<&'static str> {
