@@ -28,6 +28,8 @@ const LOCK_RETRY_EVERY: Duration = Duration::from_micros(500);
 const CHECKED_BYTES_MAX: u64 = 256 << 20;
 /// The write-ahead log is cut back to this size after a burst.
 const LOG_BYTES_KEPT: i64 = 64 << 20;
+/// How long a save may be held up by readers who are still in the log when it is worked off.
+const LOG_WAIT_MAX: Duration = Duration::from_millis(50);
 
 const TABLES: &str = "
     CREATE TABLE documents (
@@ -182,6 +184,16 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_handler(Some(wait_for_lock))?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
+}
+
+/// Works the log off and empties it, unless readers stay in it for longer than a save can be held up. Says whether it
+/// was emptied.
+pub(super) fn work_off_log(connection: &mut Connection) -> rusqlite::Result<bool> {
+    connection.busy_timeout(LOG_WAIT_MAX)?;
+    let was_held_up =
+        connection.query_one("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+    connection.busy_handler(Some(wait_for_lock))?;
+    Ok(!was_held_up?)
 }
 
 /// SQLite's own waiting sleeps up to 100 ms between tries, in which a busy neighbour takes the lock many times.

@@ -4,6 +4,7 @@
 //! under load the groups grow by themselves. All saves of a group stand in one transaction and are judged one
 //! after the other inside it, so that each sees those before it; all are answered after the one sync.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -16,7 +17,7 @@ use tokio::sync::oneshot;
 use super::error::unavailable;
 use super::health::Checksums;
 use super::reader::document;
-use super::schema::progress;
+use super::schema::{progress, work_off_log};
 use crate::backend::{BackendError, SAVE_BYTES_MAX, Saved, Version, Write};
 use crate::clock::Clock;
 use crate::watchers::Watchers;
@@ -32,6 +33,9 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Most documents removed at once; that takes a few milliseconds. When there are more, the next sweep follows
 /// with the next group, so that the removal keeps up with any rate of admission.
 const SWEEP_MAX: usize = 2_000;
+/// SQLite empties its log by itself when nobody reads at that moment. Where somebody always does, it is emptied when it has
+/// grown by so much since that was last tried.
+const LOG_BYTES_WORKED_OFF: u64 = 16 << 20;
 
 /// A save that waits.
 pub(super) struct Save {
@@ -41,6 +45,7 @@ pub(super) struct Save {
 
 pub(super) struct Writer {
     path: PathBuf,
+    log_path: PathBuf,
     connection: Connection,
     checksums: Checksums,
     clock: Arc<Clock>,
@@ -48,6 +53,8 @@ pub(super) struct Writer {
     /// The newest version whose watchers were told.
     told: Version,
     sweep_at: Instant,
+    /// How long the log was when it was last tried to empty it and somebody read on.
+    log_bytes_tried: u64,
     file: FileIdentity,
     /// Whether looking after the store failed the last time.
     is_failing: bool,
@@ -79,14 +86,18 @@ impl Writer {
         newest: Version,
     ) -> Self {
         let file = FileIdentity::of(&path);
+        let mut log_path = path.clone().into_os_string();
+        log_path.push("-wal");
         Self {
             path,
+            log_path: log_path.into(),
             connection,
             checksums,
             clock,
             watchers,
             told: newest,
             sweep_at: Instant::now(),
+            log_bytes_tried: 0,
             file,
             is_failing: false,
         }
@@ -174,6 +185,15 @@ impl Writer {
             if removed < SWEEP_MAX {
                 self.sweep_at = Instant::now() + SWEEP_EVERY;
             }
+        }
+        self.bound_log()
+    }
+
+    fn bound_log(&mut self) -> rusqlite::Result<()> {
+        let log_bytes = fs::metadata(&self.log_path).map_or(0, |log| log.len());
+        self.log_bytes_tried = self.log_bytes_tried.min(log_bytes);
+        if log_bytes >= self.log_bytes_tried + LOG_BYTES_WORKED_OFF {
+            self.log_bytes_tried = if work_off_log(&mut self.connection)? { 0 } else { log_bytes };
         }
         Ok(())
     }
@@ -331,7 +351,7 @@ struct FileIdentity {
 impl FileIdentity {
     fn of(path: &std::path::Path) -> Self {
         use std::os::unix::fs::MetadataExt;
-        let metadata = std::fs::metadata(path);
+        let metadata = fs::metadata(path);
         Self { device_and_inode: metadata.ok().map(|found| (found.dev(), found.ino())) }
     }
 

@@ -23,8 +23,8 @@ async fn save(store: &Embedded, writes: Vec<Write>) -> Version {
 #[tokio::test(flavor = "multi_thread")]
 async fn log_is_worked_off_while_two_processes_read_without_a_pause() {
     const BYTES: usize = 20_000;
-    const SAVES: usize = 1_500;
-    const LOG_BYTES_MAX: u64 = 8 << 20;
+    const SAVES: usize = 3_000;
+    const LOG_BYTES_MAX: u64 = 40 << 20;
     let directory = tempdir().unwrap();
     let stores = [(); 2].map(|()| embedded::open(directory.path()).unwrap());
     let key = Key::new("room", "state");
