@@ -15,7 +15,7 @@
 //!
 //! **What an acknowledgement means** is decided by the servers' settings, and each step has its price:
 //!
-//! | servers | [`Saved::Done`](crate::backend::Saved::Done) survives |
+//! | servers | [`Saved::Done`] survives |
 //! | --- | --- |
 //! | `appendfsync always` | the death of the server and loss of power, on its own disk |
 //! | `appendfsync everysec` | the death of the process, not of the last second before a loss of power |
